@@ -1,0 +1,287 @@
+"""Jobs on the wire: what is sent to submit one, how it is listed, and all that is known of it.
+
+The state machine behind these words is drawn in docs/states.md.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import Field, StringConstraints
+
+from z2d.wire.base import UtcTime, Wire
+from z2d.wire.library import Analysis, FileInfo, Metadata, Publication, TranscriptHead
+
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
+UrlText = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+JobId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class JobStatus(StrEnum):
+    """The stored states."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+FINISHED = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+
+
+class DisplayStatus(StrEnum):
+    """What a person sees: the stored state, refined by requests and times. Derived in the view `job_list`."""
+
+    QUEUED = "QUEUED"
+    SCHEDULED = "SCHEDULED"
+    RETRYING = "RETRYING"
+    PAUSED = "PAUSED"
+    RUNNING = "RUNNING"
+    CANCELLING = "CANCELLING"
+    PAUSING = "PAUSING"
+    WAITING = "WAITING"
+    COMPLETED = "COMPLETED"
+    COMPLETED_PARTIAL = "COMPLETED_PARTIAL"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class Outcome(StrEnum):
+    """How complete a COMPLETED job is."""
+
+    FULL = "FULL"
+    PARTIAL = "PARTIAL"
+    DUPLICATE = "DUPLICATE"
+
+
+class WaitReason(StrEnum):
+    """Why a job that is not running waits."""
+
+    RETRY = "RETRY"
+    LIVE_NOT_STARTED = "LIVE_NOT_STARTED"
+    RATE_LIMITED = "RATE_LIMITED"
+    DISK_FULL = "DISK_FULL"
+    CHILDREN = "CHILDREN"
+    SHUTDOWN = "SHUTDOWN"
+    USER = "USER"
+
+
+class StageName(StrEnum):
+    """The six stages, in their order."""
+
+    METADATA = "metadata"
+    DOWNLOAD = "download"
+    AUDIO = "audio"
+    TRANSCRIPT = "transcript"
+    ANALYSIS = "analysis"
+    PUBLISHING = "publishing"
+
+
+class StageStatus(StrEnum):
+    """The states of a stage."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    SKIPPED = "SKIPPED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class LogLevel(IntEnum):
+    """Levels of log lines: stored as numbers, said as names on the wire."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+    CRITICAL = 50
+
+
+LevelName = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+class JobOptions(Wire):
+    """What a person may choose for one job. Options of yt-dlp itself are never taken from a client."""
+
+    audio_only: bool = Field(False, description="Fetch the sound alone")
+    max_height: int | None = Field(None, ge=144, le=8640, description="Largest picture height in pixels")
+    languages: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")]] = Field(
+        default=[], max_length=16, description="Wanted transcript languages, best first; empty: the video's own"
+    )
+
+
+class NewJobFields(Wire):
+    """What one submission and a batch have in common."""
+
+    options: JobOptions = JobOptions()
+    priority: int = Field(0, ge=-100, le=100, description="Higher runs first")
+    profile: str = Field("default", max_length=64)
+    tags: list[Tag] = Field(default=[], max_length=32)
+    force: bool = Field(False, description="Make a new job although the video is already in the library")
+    run_after: datetime | None = Field(None, description="Do not start before this time (RFC 3339 with offset)")
+    hold: bool = Field(False, description="Queue it paused; it starts when resumed")
+
+
+class NewJob(NewJobFields):
+    """Body of `POST /api/jobs`."""
+
+    url: UrlText
+
+
+class NewBatch(NewJobFields):
+    """Body of `POST /api/jobs/batch`."""
+
+    urls: list[UrlText] = Field(min_length=1, max_length=1000)
+    dry_run: bool = Field(False, description="Say what would happen; queue nothing")
+
+
+class JobError(Wire):
+    """Why a job failed: `code` is an error class of `z2d.wire.reasons`."""
+
+    code: str
+    stage: StageName | None
+    message: str
+    hint: str
+
+
+class JobSummary(Wire):
+    """One row of the job list."""
+
+    id: int
+    url: str
+    title: str | None
+    status: JobStatus
+    display_status: DisplayStatus
+    outcome: Outcome | None
+    stage: StageName | None
+    progress: float = Field(ge=0, le=1)
+    speed_bps: int | None
+    eta_s: int | None
+    site: str | None
+    channel: str | None
+    duration_ms: int | None
+    priority: int
+    attempt: int
+    tags: list[str]
+    error: JobError | None
+    wait_reason: WaitReason | None
+    parent_id: int | None
+    created_at: UtcTime
+    started_at: UtcTime | None
+    finished_at: UtcTime | None
+    rev: int
+
+
+class SubmittedJob(JobSummary):
+    """Answer to a submission; `deduplicated` means an older job of the same video answers for it."""
+
+    deduplicated: bool = False
+
+
+class BatchResult(Wire):
+    """What became of one URL of a batch."""
+
+    url: str
+    result: Literal["queued", "duplicate", "rejected"]
+    job_id: int | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class BatchAnswer(Wire):
+    """One result per URL, in the order sent."""
+
+    results: list[BatchResult]
+
+
+class RetryRequest(Wire):
+    """Body of `POST /api/jobs/{id}/retry`; without a stage, finished stages are kept and the rest runs again."""
+
+    from_stage: StageName | None = None
+
+
+class StageInfo(Wire):
+    """The state of one stage of a job."""
+
+    stage: StageName
+    status: StageStatus
+    attempt: int
+    progress: float
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    speed_bps: int | None = None
+    eta_s: int | None = None
+    detail: str | None = None
+    skip_reason: str | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+    started_at: UtcTime | None = None
+    finished_at: UtcTime | None = None
+
+
+class AttemptInfo(Wire):
+    """One run of a job by a worker."""
+
+    attempt: int
+    worker: str | None
+    result: str | None
+    error_class: str | None
+    error_message: str | None
+    started_at: UtcTime
+    finished_at: UtcTime | None
+
+
+class JobDetail(JobSummary):
+    """All that is known of a job."""
+
+    profile: str
+    options: dict[str, Any]
+    max_attempts: int
+    run_after: UtcTime | None
+    duplicate_of: int | None
+    warnings: int
+    metadata: Metadata | None
+    stages: list[StageInfo]
+    files: list[FileInfo]
+    transcript: TranscriptHead | None
+    analysis: Analysis | None
+    publishing: list[Publication]
+    attempts: list[AttemptInfo]
+
+
+class LogLine(Wire):
+    """One line of a job's log; `seq` is gapless per job, from 1."""
+
+    seq: int
+    at: UtcTime
+    level: LevelName
+    stage: str | None
+    source: str
+    message: str
+    data: dict[str, Any] | None = None
+
+
+T = TypeVar("T")
+
+
+class Page(Wire, Generic[T]):
+    """A page of a list; `next_cursor` is null on the last one."""
+
+    items: list[T]
+    total: int
+    next_cursor: str | None
+    limit: int
+    offset: int
+
+
+class LogPage(Wire):
+    """A page of log lines in rising order of `seq`."""
+
+    items: list[LogLine]
+    first_seq: int = Field(description="Smallest seq that still exists")
+    last_seq: int = Field(description="Largest seq that exists")

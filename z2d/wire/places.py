@@ -1,0 +1,38 @@
+"""Where daemon and client meet when nobody says otherwise: state folder, socket and token file.
+
+Standard library only: the command line reads this on every call.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def state_dir(env: Mapping[str, str] = os.environ) -> Path:
+    """`Z2_STATE_DIR`, else systemd's `$STATE_DIRECTORY`, else /var/lib/z2 as root, else `$XDG_STATE_HOME/z2`.
+
+    Root gets a folder outside its home because the unprivileged database process cannot enter /root.
+    """
+    if named := env.get("Z2_STATE_DIR") or env.get("STATE_DIRECTORY", "").split(":")[0]:
+        return Path(named).absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/z2")
+    return Path(env.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "z2"
+
+
+def socket_path(env: Mapping[str, str] = os.environ) -> Path:
+    """`Z2_SOCKET`, else `$RUNTIME_DIRECTORY/z2d.sock`, else `$XDG_RUNTIME_DIR/z2/z2d.sock`, else in the state folder."""
+    if named := env.get("Z2_SOCKET"):
+        return Path(named).absolute()
+    if runtime := env.get("RUNTIME_DIRECTORY", "").split(":")[0]:
+        return Path(runtime) / "z2d.sock"
+    if runtime := env.get("XDG_RUNTIME_DIR"):
+        return Path(runtime) / "z2" / "z2d.sock"
+    return state_dir(env) / "z2d.sock"
+
+
+def token_file(env: Mapping[str, str] = os.environ) -> Path:
+    """`Z2_TOKEN_FILE`, else `token` in the state folder."""
+    return Path(env["Z2_TOKEN_FILE"]).absolute() if env.get("Z2_TOKEN_FILE") else state_dir(env) / "token"

@@ -1,0 +1,85 @@
+"""Why a job failed or waits: the error classes of the pipeline, and what a person can do about each.
+
+The class is stored with the job and is the `code` of its `error`; the hint is added when the job is shown, so
+better words reach old jobs too.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorClass(StrEnum):
+    """Every reason for which a stage can fail; the retry policy of each is in `z2d.pipeline.policy`."""
+
+    NETWORK = "NETWORK"
+    TIMEOUT = "TIMEOUT"
+    SERVER_ERROR = "SERVER_ERROR"
+    TRUNCATED = "TRUNCATED"
+    STALLED = "STALLED"
+    FORBIDDEN = "FORBIDDEN"
+    RATE_LIMITED = "RATE_LIMITED"
+    BOT_CHECK = "BOT_CHECK"
+    LIVE_NOT_STARTED = "LIVE_NOT_STARTED"
+    LIVE_ENDED_PROCESSING = "LIVE_ENDED_PROCESSING"
+    DISK_FULL = "DISK_FULL"
+    EXTRACTOR_BUG = "EXTRACTOR_BUG"
+    TOO_LARGE = "TOO_LARGE"
+    FORMAT = "FORMAT"
+    POSTPROCESS = "POSTPROCESS"
+    GEO = "GEO"
+    PRIVATE = "PRIVATE"
+    REMOVED = "REMOVED"
+    LOGIN_REQUIRED = "LOGIN_REQUIRED"
+    AGE_GATE = "AGE_GATE"
+    MEMBERS_ONLY = "MEMBERS_ONLY"
+    PAYWALL = "PAYWALL"
+    DRM = "DRM"
+    UNSUPPORTED = "UNSUPPORTED"
+    BAD_URL = "BAD_URL"
+    NOT_FOUND = "NOT_FOUND"
+    BLOCKED_ADDRESS = "BLOCKED_ADDRESS"
+    CORRUPT = "CORRUPT"
+    POISON = "POISON"
+    IMPORTED_INTERRUPTED = "IMPORTED_INTERRUPTED"
+    UNKNOWN = "UNKNOWN"
+
+
+HINTS: dict[str, str] = {
+    ErrorClass.NETWORK: "The site could not be reached. z2 tries again by itself; check the network and the address.",
+    ErrorClass.TIMEOUT: "The site took too long to answer. z2 tries again by itself.",
+    ErrorClass.SERVER_ERROR: "The site had a fault of its own. z2 tries again by itself; later is better than often.",
+    ErrorClass.TRUNCATED: "The download ended early. z2 tries again and continues where it stopped.",
+    ErrorClass.STALLED: "The download came to a standstill. z2 tries again and continues where it stopped.",
+    ErrorClass.FORBIDDEN: "The site refused access. It may want cookies of a signed-in browser, or block this server.",
+    ErrorClass.RATE_LIMITED: "The site asked to slow down. Its jobs wait; nothing is lost.",
+    ErrorClass.BOT_CHECK: "The site wants proof of a person. Give z2 cookies of a signed-in browser for this site.",
+    ErrorClass.LIVE_NOT_STARTED: "The stream has not begun. The job starts by itself at the announced time.",
+    ErrorClass.LIVE_ENDED_PROCESSING: "The stream has ended and the site still prepares the recording. z2 looks again.",
+    ErrorClass.DISK_FULL: "The disk is full. Free some room; the queue goes on by itself.",
+    ErrorClass.EXTRACTOR_BUG: "The site changed and yt-dlp cannot read it. Update yt-dlp, then retry.",
+    ErrorClass.TOO_LARGE: "The file is larger than the limit. Raise the limit or ask for a smaller format.",
+    ErrorClass.FORMAT: "The site does not offer the format asked for. Retry with other options.",
+    ErrorClass.POSTPROCESS: "ffmpeg could not process the file. The log shows its last lines.",
+    ErrorClass.GEO: "The video is not available from this server's country. A proxy elsewhere may help.",
+    ErrorClass.PRIVATE: "The video is private. Ask its owner, or give z2 cookies of an account that may see it.",
+    ErrorClass.REMOVED: "The video has been taken down.",
+    ErrorClass.LOGIN_REQUIRED: "The site wants a signed-in account. Give z2 cookies for this site.",
+    ErrorClass.AGE_GATE: "The video is for adults only. Give z2 cookies of an account that may see it.",
+    ErrorClass.MEMBERS_ONLY: "The video is for members. Give z2 cookies of a member's account.",
+    ErrorClass.PAYWALL: "The video must be paid for. Give z2 cookies of an account that bought it.",
+    ErrorClass.DRM: "The video is protected against copying; z2 cannot fetch it.",
+    ErrorClass.UNSUPPORTED: "There is no single video at this address. Open it in a browser and take the video's own URL.",
+    ErrorClass.BAD_URL: "The address is not usable. Check it in a browser.",
+    ErrorClass.NOT_FOUND: "There is nothing at this address. Check it in a browser.",
+    ErrorClass.BLOCKED_ADDRESS: "The address leads into a private network. Allow it with Z2_ALLOW_PRIVATE_NETWORKS=true.",
+    ErrorClass.CORRUPT: "The file is damaged at its source: it does not decode.",
+    ErrorClass.POISON: "This job ended its worker again and again, so it was stopped. The log shows the last stage.",
+    ErrorClass.IMPORTED_INTERRUPTED: "The old program stopped while this job ran. Retry it to run it here.",
+    ErrorClass.UNKNOWN: "An unexpected fault. The log shows its last lines; retry, and report it if it comes again.",
+}
+
+
+def hint(error_class: str | None) -> str:
+    """The sentence that says what a person can do about a stored error class."""
+    return HINTS.get(error_class or ErrorClass.UNKNOWN, HINTS[ErrorClass.UNKNOWN])
