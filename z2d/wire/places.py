@@ -28,8 +28,8 @@ def socket_path(env: Mapping[str, str] = os.environ) -> Path:
         return Path(named).absolute()
     if runtime := env.get("RUNTIME_DIRECTORY", "").split(":")[0]:
         return Path(runtime) / "z2d.sock"
-    if runtime := env.get("XDG_RUNTIME_DIR"):
-        return Path(runtime) / "z2" / "z2d.sock"
+    if session := env.get("XDG_RUNTIME_DIR"):
+        return Path(session) / "z2" / "z2d.sock"
     return state_dir(env) / "z2d.sock"
 
 
