@@ -23,7 +23,7 @@ def state_dir(env: Mapping[str, str] = os.environ) -> Path:
 
 
 def socket_path(env: Mapping[str, str] = os.environ) -> Path:
-    """`Z2_SOCKET`, else `$RUNTIME_DIRECTORY/z2d.sock`, else `$XDG_RUNTIME_DIR/z2/z2d.sock`, else in the state folder."""
+    """`Z2_SOCKET`, else `$RUNTIME_DIRECTORY/z2d.sock`, else `$XDG_RUNTIME_DIR/z2/z2d.sock`, else in the state."""
     if named := env.get("Z2_SOCKET"):
         return Path(named).absolute()
     if runtime := env.get("RUNTIME_DIRECTORY", "").split(":")[0]:

@@ -69,7 +69,7 @@ HINTS: dict[str, str] = {
     ErrorClass.MEMBERS_ONLY: "The video is for members. Give z2 cookies of a member's account.",
     ErrorClass.PAYWALL: "The video must be paid for. Give z2 cookies of an account that bought it.",
     ErrorClass.DRM: "The video is protected against copying; z2 cannot fetch it.",
-    ErrorClass.UNSUPPORTED: "There is no single video at this address. Open it in a browser and copy the video's own URL.",
+    ErrorClass.UNSUPPORTED: "There is no single video here. Open it in a browser and copy the video's own URL.",
     ErrorClass.BAD_URL: "The address is not usable. Check it in a browser.",
     ErrorClass.NOT_FOUND: "There is nothing at this address. Check it in a browser.",
     ErrorClass.BLOCKED_ADDRESS: "The address leads into a private network. Z2_ALLOW_PRIVATE_NETWORKS=true allows it.",

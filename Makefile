@@ -1,0 +1,44 @@
+# Everything a person does with a checkout. `make run` and `make test` need only Python 3.11-3.13 and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+URL    ?=
+READY  := $(VENV)/.ready
+
+.PHONY: help run test check format constraints clean
+
+help:            ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "z2 needs Python 3.11, 3.12 or 3.13; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[standalone,dev]'
+	@touch $@
+
+run: $(READY)    ## take URL=... (default: the sample clip) through the whole pipeline
+	@$(BIN)/z2ctl run $(if $(URL),-- "$(URL)")
+
+test: $(READY)   ## the tests; they need no internet
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+check: $(READY)  ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## write the format that check wants
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+constraints:     ## renew constraints.txt with the newest versions that fit
+	@rm -rf $(VENV)-new && $(PYTHON) -m venv $(VENV)-new
+	@$(VENV)-new/bin/python -m pip install --quiet --upgrade -e '.[standalone,dev]'
+	@{ sed -n 1p constraints.txt; $(VENV)-new/bin/python -m pip freeze --exclude-editable; } > constraints.new
+	@mv constraints.new constraints.txt && rm -rf $(VENV)-new
+
+clean:           ## remove what make made here (never the library)
+	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
