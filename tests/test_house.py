@@ -1,0 +1,130 @@
+"""The house rules that no linter knows: where SQL may stand, how big a room may be, what may be said, what imports cost."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted(path for room in ("z2d", "z2ctl") for path in (ROOT / room).rglob("*.py"))
+SQL = re.compile(
+    r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|DATABASE|ROLE)|ALTER\s+\w+)\b",
+    re.S,
+)
+# the embedded server makes its own role and database before any store exists
+SQL_ROOMS = ("z2d/store/", "z2d/postgres/")
+BROAD_ROOMS = ("z2d/worker", "z2d/api/middleware.py")
+LONGEST_FILE = 420
+LONGEST_FUNCTION = 70
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def strings_of(tree: ast.AST) -> Iterator[ast.Constant]:
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_sql_stands_only_in_the_store(path: Path) -> None:
+    if name_of(path).startswith(SQL_ROOMS):
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = [f"{name_of(path)}:{node.lineno}" for node in strings_of(tree) if SQL.search(str(node.value))]
+    assert not found, f"SQL outside schema.sql and z2d/store: {found}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_rooms_stay_small(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= LONGEST_FILE, f"{name_of(path)} has {text.count(chr(10))} lines: split the room"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= LONGEST_FUNCTION, f"{name_of(path)}:{node.lineno} {node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_everything_is_caught_only_around_a_job_and_in_the_middleware(path: Path) -> None:
+    if name_of(path).startswith(BROAD_ROOMS):
+        return
+    broad = [
+        f"{name_of(path)}:{node.lineno}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
+    ]
+    assert not broad, f"catches everything: {broad}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_every_task_has_a_name(path: Path) -> None:
+    unnamed = [
+        f"{name_of(path)}:{node.lineno}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "create_task"
+        and not any(keyword.arg == "name" for keyword in node.keywords)
+    ]
+    assert not unnamed, f"tasks without a name: {unnamed}"
+
+
+def test_the_packages_are_empty_at_their_root() -> None:
+    assert (ROOT / "z2d/__init__.py").read_text() == ""
+    assert (ROOT / "z2ctl/__init__.py").read_text() == ""
+
+
+def test_the_schema_travels_with_the_package() -> None:
+    link = ROOT / "z2d/schema.sql"
+    assert link.is_symlink()
+    assert link.resolve() == ROOT / "schema.sql"
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("z2ctl.__main__", {"aiohttp", "asyncio", "textual", "rich", "pydantic", "yt_dlp", "asyncpg"}),
+        ("z2d.wire.errors", {"pydantic", "aiohttp"}),
+        ("z2d.__main__", {"aiohttp", "yt_dlp", "sklearn", "numpy"}),
+        ("z2d.daemon", {"yt_dlp", "sklearn", "numpy"}),
+        ("z2d.media.leash", {"asyncio", "pydantic", "yt_dlp"}),
+    ],
+)
+def test_importing_a_room_does_not_load_what_it_may_not_need(module: str, unwanted: set[str]) -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print(*sorted(m for m in sys.modules if '.' not in m))"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout.split()
+    assert not unwanted & set(loaded)
+
+
+def test_the_repository_holds_no_foreign_address() -> None:
+    """No package registry, no folder of a developer's machine, in any file git knows."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    words = re.compile("|".join(["pypi" + r"\.org", "files" + r"\.pythonhosted", "registry" + r"\.npmjs", "/work" + "/"]))
+    for name in listed:
+        path = ROOT / name
+        if path.suffix in {".mp4", ".png", ".svg", ".jpg"} or not path.is_file():
+            continue
+        found = words.search(path.read_text(encoding="utf-8", errors="replace"))
+        assert not found, f"{name} says {found and found[0]!r}"
