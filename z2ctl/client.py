@@ -1,0 +1,282 @@
+"""One call, one answer: the HTTP side of the client.
+
+Standard library only, because `z2ctl list` in a shell pipe should cost little more than starting Python. Answers
+are plain dictionaries in the shapes of `z2d.wire`; refusals are raised as the wire's own errors, and a daemon that
+cannot be reached is `DaemonUnreachable` with a sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+
+from z2d.wire import errors, places
+
+Json = dict[str, Any]
+TIMEOUT_S = 15.0
+LARGEST_ANSWER = 256 * 1024 * 1024
+START_IT = "Start it with 'z2d serve' (or 'systemctl start z2d'); 'z2ctl doctor' says more."
+
+
+class Endpoint(NamedTuple):
+    """Where a daemon listens: a unix socket, or a URL with a token."""
+
+    socket: Path | None = None
+    url: str | None = None
+    token: str | None = None
+    token_source: str = ""
+
+    @classmethod
+    def find(
+        cls,
+        *,
+        url: str | None = None,
+        socket_path: Path | None = None,
+        token_file: Path | None = None,
+        env: Mapping[str, str] = os.environ,
+    ) -> Endpoint:
+        """The place named by the arguments, else by `Z2_URL`, else the socket of `z2d.wire.places`."""
+        if socket_path is not None:
+            return cls(socket=socket_path.absolute())
+        if url := url or env.get("Z2_URL"):
+            scheme = urlsplit(url).scheme
+            if scheme not in ("http", "https"):
+                raise errors.UrlScheme(f"The daemon's address must start with http:// or https://, not {url!r}.")
+            return cls(None, url.rstrip("/"), *_token(token_file, env))
+        return cls(socket=places.socket_path(env))
+
+    def words(self) -> str:
+        """The place as a person would say it."""
+        return self.url or f"socket {self.socket}"
+
+
+def _token(token_file: Path | None, env: Mapping[str, str]) -> tuple[str | None, str]:
+    if token_file is None and env.get("Z2_TOKEN"):
+        return env["Z2_TOKEN"], "Z2_TOKEN"
+    path = token_file or places.token_file(env)
+    try:
+        return path.read_text(encoding="utf-8").strip() or None, str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        return None, f"{path} ({reason})"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket; the Host header says localhost."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class _Lost(Exception):
+    """The connection broke after the request was sent."""
+
+
+class Client:
+    """A method for each call of the contract. Every wait ends after `timeout` seconds."""
+
+    def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT_S) -> None:
+        self.endpoint = endpoint
+        self.timeout = timeout
+
+    # -- jobs ---------------------------------------------------------------------------------------------------
+
+    def submit(self, url: str, **fields: Any) -> Json:
+        """Submit one URL: the job (`SubmittedJob`), new or the older one that answers for it."""
+        return self._json("POST", "/api/jobs", body={"url": url, **fields}, key=os.urandom(16).hex())
+
+    def submit_batch(self, urls: list[str], **fields: Any) -> list[Json]:
+        """Submit up to 1000 URLs: one `BatchResult` each, in order."""
+        answer = self._json("POST", "/api/jobs/batch", body={"urls": urls, **fields}, key=os.urandom(16).hex())
+        return list(answer["results"])
+
+    def jobs(self, **query: Any) -> Json:
+        """A page of `JobSummary`; the query's names are those of `GET /api/jobs`."""
+        return self._json("GET", "/api/jobs", query=query)
+
+    def job(self, job_id: int) -> Json:
+        """All that is known of one job (`JobDetail`)."""
+        return self._json("GET", f"/api/jobs/{job_id}")
+
+    def cancel(self, job_id: int) -> Json:
+        """Ask for the job's end: the job as it stands now."""
+        return self._json("DELETE", f"/api/jobs/{job_id}")
+
+    def retry(self, job_id: int, from_stage: str | None = None) -> Json:
+        """Queue a finished job again, from a stage on or from where it stopped."""
+        return self._json("POST", f"/api/jobs/{job_id}/retry", body={"from_stage": from_stage} if from_stage else {})
+
+    def logs(self, job_id: int, **query: Any) -> Json:
+        """A page of log lines (`LogPage`) in rising order of `seq`."""
+        return self._json("GET", f"/api/jobs/{job_id}/logs", query=query)
+
+    def transcript(self, job_id: int, form: str = "txt") -> str:
+        """The transcript's text in one of its formats (json, txt, vtt, srt, md)."""
+        return self._call("GET", f"/api/jobs/{job_id}/transcript", query={"format": form}).decode("utf-8", "replace")
+
+    # -- the daemon ---------------------------------------------------------------------------------------------
+
+    def stats(self) -> Json:
+        """Counts and averages (`Stats`)."""
+        return self._json("GET", "/api/stats")
+
+    def version(self) -> Json:
+        """Versions of the daemon and of what it stands on (`Version`)."""
+        return self._json("GET", "/api/version")
+
+    def ready(self) -> Json:
+        """The health of each part (`Health`), whether it is good or not."""
+        return self._json("GET", "/readyz", accept=(200, 503))
+
+    # -- how ----------------------------------------------------------------------------------------------------
+
+    def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Json | None = None,
+        key: str | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> Json:
+        raw = self._call(method, path, query=query, body=body, key=key, accept=accept)
+        answer = _parse(raw)
+        if answer is None:
+            raise errors.DaemonUnreachable(f"What answers at {self.endpoint.words()} is not z2d.")
+        return answer
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Json | None = None,
+        key: str | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> bytes:
+        target = path + ("?" + urlencode(_given(query), doseq=True, quote_via=quote) if query else "")
+        headers = {"Accept": "application/json", "Connection": "close"}
+        payload = None
+        if body is not None:
+            payload = json.dumps(body).encode("ascii")
+            headers["Content-Type"] = "application/json"
+        if key:
+            headers["Idempotency-Key"] = key
+        if self.endpoint.token:
+            headers["Authorization"] = f"Bearer {self.endpoint.token}"
+        try:
+            return self._exchange(method, target, payload, headers, accept)
+        except _Lost as lost:
+            # repeating is harmless for reads, for cancelling, and for submissions that carry a key
+            if method == "POST" and not key:
+                raise errors.DaemonUnreachable(f"{lost} It may or may not have been done. {START_IT}") from None
+        try:
+            return self._exchange(method, target, payload, headers, accept)
+        except _Lost as lost:
+            raise errors.DaemonUnreachable(f"{lost} {START_IT}") from None
+
+    def _exchange(
+        self, method: str, target: str, payload: bytes | None, headers: dict[str, str], accept: tuple[int, ...]
+    ) -> bytes:
+        connection = self._connect()
+        try:
+            connection.request(method, self._prefix() + target, body=payload, headers=headers)
+            answer = connection.getresponse()
+            raw = answer.read(LARGEST_ANSWER + 1)
+        except TimeoutError:
+            raise errors.DaemonUnreachable(
+                f"z2d at {self.endpoint.words()} took longer than {self.timeout:g} s to answer. Is the machine busy?"
+            ) from None
+        except (http.client.HTTPException, OSError) as error:
+            raise _Lost(
+                f"The connection to z2d at {self.endpoint.words()} broke ({error or type(error).__name__})."
+            ) from None
+        finally:
+            connection.close()
+        if len(raw) > LARGEST_ANSWER:
+            raise errors.PayloadTooLarge(f"The answer is larger than {LARGEST_ANSWER // 2**20} MiB.")
+        if 200 <= answer.status < 300 or answer.status in accept:
+            return raw
+        raise self._refusal(answer.status, raw, answer.headers.get("Retry-After"))
+
+    def _connect(self) -> http.client.HTTPConnection:
+        endpoint = self.endpoint
+        connection: http.client.HTTPConnection
+        if endpoint.socket is not None:
+            connection = _UnixConnection(endpoint.socket, self.timeout)
+        else:
+            parts = urlsplit(endpoint.url or "")
+            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+            connection = kind(parts.hostname or "localhost", parts.port, timeout=self.timeout)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise unreachable(endpoint, error) from None
+        return connection
+
+    def _prefix(self) -> str:
+        """The path under which a proxy serves the daemon."""
+        return urlsplit(self.endpoint.url).path if self.endpoint.url else ""
+
+    def _refusal(self, status: int, raw: bytes, retry_after: str | None) -> errors.Z2Error:
+        body = _parse(raw)
+        if body is None or "code" not in body:
+            return errors.DaemonUnreachable(
+                f"What answers at {self.endpoint.words()} is not z2d: it says {status} without a reason."
+            )
+        return explained(errors.from_problem(body), self.endpoint, retry_after)
+
+
+def explained(error: errors.Z2Error, endpoint: Endpoint, retry_after: str | None = None) -> errors.Z2Error:
+    """The same error, with what the client knows: which token was used, when to try again."""
+    if isinstance(error, errors.Unauthorized):
+        said = f"The token of {endpoint.token_source} was refused." if endpoint.token else "No token was sent: "
+        if not endpoint.token:
+            said += f"{endpoint.token_source} has none." if endpoint.token_source else "there is none."
+        error = errors.Unauthorized(f"{said} Name the right one with Z2_TOKEN_FILE or Z2_TOKEN.")
+    if retry_after and retry_after.isdecimal():
+        error.retry_after = int(retry_after)
+    return error
+
+
+def unreachable(endpoint: Endpoint, error: OSError) -> errors.DaemonUnreachable:
+    """Why no connection could be made, and what to do about it."""
+    where = endpoint.words()
+    if isinstance(error, PermissionError):
+        return errors.DaemonUnreachable(
+            f"This account may not use the {where}. It belongs to z2d's account and group: run z2ctl as that account, "
+            "or join the group."
+        )
+    if isinstance(error, TimeoutError):
+        return errors.DaemonUnreachable(f"No connection to z2d at {where} in time. {START_IT}")
+    if endpoint.socket is not None and isinstance(error, FileNotFoundError):
+        return errors.DaemonUnreachable(f"z2d is not running: there is no {where}. {START_IT}")
+    if endpoint.socket is not None and isinstance(error, ConnectionRefusedError):
+        return errors.DaemonUnreachable(f"z2d is not running: nobody answers on {where}. {START_IT}")
+    return errors.DaemonUnreachable(f"z2d does not answer at {where} ({error.strerror or error}). {START_IT}")
+
+
+def _given(query: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (query or {}).items() if value not in (None, (), [], "")}
+
+
+def _parse(raw: bytes) -> Json | None:
+    try:
+        answer = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
