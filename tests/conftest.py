@@ -1,0 +1,90 @@
+"""A private PostgreSQL for the whole run, a template database with the schema, and a copy of it for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from tests.support import ROOT, short_tmp
+from z2d.postgres.server import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from z2d.store.database import Database
+
+TEMPLATE = "z2_template"
+# A crash of the machine may lose a test's database; nothing else may use these.
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[EmbeddedPostgres]:
+    """One server for all tests of this process (each xdist worker has its own), with the migrated template in it."""
+    with short_tmp() as folder:
+        server = EmbeddedPostgres(folder / "pg", settings=NOT_DURABLE)
+        try:
+            asyncio.run(_start(server))
+            yield server
+        finally:
+            asyncio.run(server.stop())
+
+
+async def _start(server: EmbeddedPostgres) -> None:
+    await server.start()
+    await _tell(server, f"CREATE DATABASE {TEMPLATE}")
+    await _load_schema(server.dsn_of(TEMPLATE))
+    await _tell(server, f"ALTER DATABASE {TEMPLATE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")
+
+
+async def _load_schema(dsn: str) -> None:
+    try:
+        from z2d.store.migrations import migrate
+    except ModuleNotFoundError:
+        pass
+    else:
+        await migrate(dsn)
+        return
+    connection = await asyncpg.connect(dsn, timeout=10)
+    await connection.execute((ROOT / "schema.sql").read_text())
+    await connection.close()
+
+
+async def _tell(server: EmbeddedPostgres, command: str) -> None:
+    connection = await asyncpg.connect(server.dsn_of("postgres"), timeout=10)
+    try:
+        await connection.execute(command, timeout=30)
+    finally:
+        await connection.close(timeout=5)
+
+
+@pytest.fixture
+async def dsn(pg_server: EmbeddedPostgres) -> AsyncIterator[str]:
+    """An own database with the newest schema, dropped after the test whoever is still connected."""
+    name = f"z2_test_{os.getpid()}_{next(numbers)}"
+    await _tell(pg_server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield pg_server.dsn_of(name)
+    await _tell(pg_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def empty_dsn(pg_server: EmbeddedPostgres) -> AsyncIterator[str]:
+    """An own database with nothing in it."""
+    name = f"z2_empty_{os.getpid()}_{next(numbers)}"
+    await _tell(pg_server, f"CREATE DATABASE {name}")
+    yield pg_server.dsn_of(name)
+    await _tell(pg_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def db(dsn: str) -> AsyncIterator[Database]:
+    """A pool on the test's own database."""
+    from z2d.store.database import Database
+
+    async with Database.open(dsn) as database:
+        yield database

@@ -1,0 +1,64 @@
+"""What tests of every room share: fixtures on disk, waiting for a condition, a short folder for sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = ROOT.parent / "shared" / "fixtures"
+T = TypeVar("T")
+
+
+def fixture(name: str) -> Path:
+    """The file or folder `name` of the shared fixtures; the test is skipped where they are not on this machine."""
+    path = FIXTURES / name
+    if not path.exists():
+        pytest.skip(f"the shared fixture {name} is not on this machine")
+    return path
+
+
+async def eventually(
+    predicate: Callable[[], T | Awaitable[T]], within: float = 10.0, *, every: float = 0.02, what: str = ""
+) -> T:
+    """Ask `predicate` (plain or async) until it answers something true, and return that; fail after `within` s."""
+    end = time.monotonic() + within
+    while True:
+        answer = predicate()
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            pytest.fail(f"{what or 'the condition'} did not come true within {within} s; last answer: {answer!r}")
+        await asyncio.sleep(every)
+
+
+def eventually_sync(predicate: Callable[[], T], within: float = 10.0, *, every: float = 0.02, what: str = "") -> T:
+    """The same for tests without an event loop."""
+    end = time.monotonic() + within
+    while not (answer := predicate()):
+        if time.monotonic() > end:
+            pytest.fail(f"{what or 'the condition'} did not come true within {within} s; last answer: {answer!r}")
+        time.sleep(every)
+    return answer
+
+
+@contextmanager
+def short_tmp() -> Iterator[Path]:
+    """A new folder with a short path (sockets have a limit of 107 bytes), which other accounts may pass."""
+    folder = Path(tempfile.mkdtemp(prefix="z2t-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
