@@ -45,7 +45,7 @@ async def _start(server: EmbeddedPostgres) -> None:
 async def _load_schema(dsn: str) -> None:
     try:
         from z2d.store.migrations import migrate
-    except ModuleNotFoundError:
+    except ImportError:
         pass
     else:
         await migrate(dsn)
