@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 
 class Wire(BaseModel):
@@ -19,3 +20,23 @@ def _rfc3339(at: datetime) -> str:
 
 
 UtcTime = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _is_rfc3339(value: Any) -> Any:
+    """Other spellings (seconds since 1970, a date alone, no offset) mean different moments to different readers."""
+    if not (isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.fullmatch(value))):
+        raise ValueError("should be an RFC 3339 time with an offset, like 2026-01-31T08:00:00Z")
+    return value
+
+
+def _can_be_stored(value: datetime) -> datetime:
+    if value.tzinfo is None or not 1970 <= value.year <= 9000:
+        raise ValueError("should have an offset and lie between the years 1970 and 9000")
+    return value
+
+
+# A moment that a caller names.
+GivenTime = Annotated[datetime, Field(strict=False), BeforeValidator(_is_rfc3339), AfterValidator(_can_be_stored)]

@@ -5,13 +5,12 @@ The state machine behind these words is drawn in docs/states.md.
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
-from z2d.wire.base import UtcTime, Wire
+from z2d.wire.base import GivenTime, UtcTime, Wire
 from z2d.wire.library import Analysis, FileInfo, Metadata, Publication, TranscriptHead
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
@@ -123,7 +122,7 @@ class NewJobFields(Wire):
     profile: str = Field("default", max_length=64)
     tags: list[Tag] = Field(default=[], max_length=32)
     force: bool = Field(False, description="Make a new job although the video is already in the library")
-    run_after: datetime | None = Field(None, description="Do not start before this time (RFC 3339 with offset)")
+    run_after: GivenTime | None = Field(None, description="Do not start before this time (RFC 3339 with offset)")
     hold: bool = Field(False, description="Queue it paused; it starts when resumed")
 
 
