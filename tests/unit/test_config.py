@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from z2d.config import Address, ConfigTrouble, Settings, load
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An environment without any setting, and a home that is empty."""
+    for name in os.environ:
+        if name.startswith(("Z2_", "XDG_")) or name in {
+            "STATE_DIRECTORY",
+            "RUNTIME_DIRECTORY",
+            "CREDENTIALS_DIRECTORY",
+        }:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("Z2_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "z2").mkdir()
+    return tmp_path
+
+
+def problems(config: Path | None = None, **overrides: object) -> list[str]:
+    with pytest.raises(ConfigTrouble) as caught:
+        load(config, overrides)
+    return caught.value.problems
+
+
+def test_defaults_hang_on_the_state_folder(bare: Path) -> None:
+    settings = load(None, {})
+    state = bare / "state"
+    assert settings.state_dir == state
+    assert settings.library_dir == state / "library"
+    assert settings.socket == state / "z2d.sock"
+    assert settings.token_file == state / "token"
+    assert settings.listen is None
+    assert settings.slots == 2
+    assert settings.allow_private_networks is False
+
+
+def test_root_gets_a_state_folder_the_database_can_enter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("Z2_STATE_DIR")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert load(None, {}).state_dir == Path("/var/lib/z2")
+
+
+def test_systemd_names_the_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("Z2_STATE_DIR")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/private/z2:/var/lib/other")
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/z2")
+    settings = load(None, {})
+    assert settings.state_dir == Path("/var/lib/private/z2")
+    assert settings.socket == Path("/run/z2/z2d.sock")
+
+
+def test_flags_beat_the_environment_and_that_beats_the_file(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bare / "z2/z2.toml").write_text('slots = 5\npoll_s = 7\nlisten = "127.0.0.1:1"\n')
+    monkeypatch.setenv("Z2_SLOTS", "6")
+    monkeypatch.setenv("Z2_LISTEN", "[::1]:8642")
+    settings = load(None, {"slots": 7})
+    assert (settings.slots, settings.listen, settings.poll_s) == (7, Address("::1", 8642), 7)
+    assert str(settings.listen) == "[::1]:8642"
+
+
+def test_a_named_file_stands_in_place_of_the_usual_ones(bare: Path) -> None:
+    (bare / "z2/z2.toml").write_text("slots = 5\n")
+    (bare / "other.toml").write_text("poll_s = 7\n")
+    settings = load(bare / "other.toml", {})
+    assert (settings.slots, settings.poll_s) == (2, 7)
+
+
+def test_a_state_folder_from_a_flag_moves_what_hangs_on_it(bare: Path) -> None:
+    settings = load(None, {"state_dir": bare / "elsewhere"})
+    assert settings.library_dir == bare / "elsewhere/library"
+    assert settings.socket == bare / "elsewhere/z2d.sock"
+
+
+def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("Z2_LISTEN", "")
+    assert load(None, {}).listen is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("Z2_SLOTS", "abc", "Z2_SLOTS=abc: a whole number is needed"),
+        ("Z2_SLOTS", "0", "Z2_SLOTS=0: at least 1 is needed"),
+        ("Z2_SLOTS", "1000", "Z2_SLOTS=1000: at most 64 is possible"),
+        ("Z2_ALLOW_PRIVATE_NETWORKS", "maybe", "Z2_ALLOW_PRIVATE_NETWORKS=maybe: true or false is needed"),
+        ("Z2_LISTEN", "everywhere", "Z2_LISTEN=everywhere: an address like 127.0.0.1:8642 is needed"),
+        ("Z2_LISTEN", "127.0.0.1:99999", "Z2_LISTEN=127.0.0.1:99999: an address like 127.0.0.1:8642 is needed"),
+        ("Z2_LEASE_S", "-1", "Z2_LEASE_S=-1: more than 0.0 is needed"),
+        ("Z2_MIN_FREE_BYTES", "lots", "Z2_MIN_FREE_BYTES=lots: a number of bytes, or a size like 20GiB, is needed"),
+        ("Z2_LOG_LEVEL", "loud", "Z2_LOG_LEVEL=loud: one of 'debug', 'info', 'warning' or 'error' is needed"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert problems() == [words]
+
+
+def test_every_mistake_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("Z2_SLOTS", "abc")
+    monkeypatch.setenv("Z2_LISTEN", "x")
+    assert len(problems()) == 2
+
+
+def test_a_flag_is_named_as_a_flag() -> None:
+    assert problems(slots=0) == ["--slots=0: at least 1 is needed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Z2_SLOT", "Z2_SLOT: there is no such setting; did you mean Z2_SLOTS?"),
+        ("Z2_STATEDIR", "Z2_STATEDIR: there is no such setting; did you mean Z2_STATE_DIR?"),
+        ("Z2_XYZZY", "Z2_XYZZY: there is no such setting"),
+    ],
+)
+def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
+    monkeypatch.setenv(name, "3")
+    assert problems() == [words]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("# mine\n\nslot = 3\n", 3, "slot: there is no such setting; did you mean slots?"),
+        ("slots = 3\n[limits]\nx = 1\n", 2, "limits: there is no such setting"),
+        ('slots = "abc"\n', 1, "slots = 'abc': a whole number is needed"),
+        ("\nslots = 0\n", 2, "slots = 0: at least 1 is needed"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_its_line(bare: Path, text: str, line: int, words: str) -> None:
+    path = bare / "z2/z2.toml"
+    path.write_text(text)
+    assert problems() == [f"{path}:{line}: {words}"]
+
+
+def test_what_is_not_toml_is_named_with_its_line(bare: Path) -> None:
+    path = bare / "z2/z2.toml"
+    path.write_text("slots = 3\nslots 4\n")
+    (problem,) = problems()
+    assert problem.startswith(f"{path}:2: not TOML")
+
+
+def test_a_named_file_must_be_there(bare: Path) -> None:
+    assert problems(bare / "none.toml") == [f"{bare}/none.toml: No such file or directory"]
+
+
+def test_names_of_the_client_and_of_later_versions_are_no_mistakes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("Z2_URL", "http://127.0.0.1:8642")
+    monkeypatch.setenv("Z2_SPEECH", "off")
+    with caplog.at_level(logging.WARNING):
+        load(None, {})
+    assert caplog.messages == ["Z2_SPEECH has no effect in this version"]
+
+
+def test_systemd_credentials_are_read_and_variables_beat_them(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bare / "token").write_text("from systemd\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(bare))
+    first = load(None, {})
+    assert first.token is not None
+    assert first.token.get_secret_value() == "from systemd"
+    monkeypatch.setenv("Z2_TOKEN", "from the environment")
+    second = load(None, {})
+    assert second.token is not None
+    assert second.token.get_secret_value() == "from the environment"
+
+
+def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("Z2_TOKEN", "canary-1")
+    monkeypatch.setenv("Z2_DATABASE_URL", "postgresql://z2:canary-2@db/z2")
+    assert "canary" not in repr(load(None, {}))
+    monkeypatch.setenv("Z2_DATABASE_URL", "mysql://z2:canary-2@db/z2")
+    assert problems() == ["Z2_DATABASE_URL: an address like postgresql://user@host/database is needed"]
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    source = Path(__file__).parents[2].joinpath("z2d/config.py").read_text().splitlines()
+    for field in Settings.model_fields:
+        start = next(number for number, line in enumerate(source) if line.startswith(f"    {field}: "))
+        following = (line.strip() for line in source[start + 1 :])
+        assert next(line for line in following if line != ")" and "default_factory" not in line).startswith('"""'), (
+            field
+        )

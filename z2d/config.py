@@ -1,0 +1,295 @@
+"""The settings of the daemon: where they come from, what they may be, and what is said when they are wrong.
+
+Later beats earlier: the defaults below, `/etc/z2/z2.toml`, `$XDG_CONFIG_HOME/z2/z2.toml` (or instead of both the file
+named by --config), systemd credentials (`token`, `database_url`), the environment (`Z2_SLOTS=3`), flags (`--slots 3`).
+A key of the file is the variable's name without `Z2_` in lower case (`slots = 3`).
+
+A misspelt name is refused, never passed over: someone who wrote it wanted something. Not refused are the names that
+`z2ctl` reads, the marks that z2 gives its own children, and the names of settings that belong to parts this version
+does not have (language model, speech): those are said to have no effect, so that one configuration serves both.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+
+from z2d.wire import places
+
+log = logging.getLogger(__name__)
+
+PREFIX = "Z2_"
+SECRETS = frozenset({"token", "database_url"})
+# read by z2ctl, or put into the environment of z2's own children and test runs
+OF_OTHERS = frozenset({"Z2_URL", "Z2_INSTALLATION", "Z2_JOB_ID", "Z2_CRASH_AT"})
+OF_LATER_VERSIONS = frozenset(
+    {"Z2_LLM_URL", "Z2_LLM_MODEL", "Z2_LLM_KEY_FILE", "Z2_SPEECH", "Z2_SPEECH_URL", "Z2_SPEECH_MODEL_DIR"}
+)
+
+
+class ConfigTrouble(Exception):
+    """The settings cannot be used. `problems` has one sentence for each mistake, with the place where it stands."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+class Address(NamedTuple):
+    """Where to listen. An empty host is never made: `:8642` means this machine only."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _address(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    host, _, port = value.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise ValueError("an address like 127.0.0.1:8642 is needed")
+    return Address(host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
+
+
+def _words(value: object) -> object:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _database(value: object) -> object:
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not isinstance(text, str) or urlsplit(text.strip()).scheme not in {"postgresql", "postgres"}:
+        raise ValueError("an address like postgresql://user@host/database is needed")
+    return text.strip()
+
+
+def _secret(value: object) -> object:
+    """A secret read from a file usually ends with a newline, which is no part of it."""
+    text = value.strip() if isinstance(value, str) else value
+    if text == "":
+        raise ValueError("it is empty")
+    return text
+
+
+def _absolute(value: object) -> object:
+    return Path(value).expanduser().absolute() if isinstance(value, str | Path) and os.fspath(value) else value
+
+
+Folder = Annotated[Path, BeforeValidator(_absolute)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. The environment's name of a field is its own in upper case after `Z2_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    state_dir: Folder = Field(default_factory=places.state_dir)
+    """Database, jobs, lock and token. `$STATE_DIRECTORY`, else /var/lib/z2 as root (the database's unprivileged
+    process cannot enter root's home), else `$XDG_STATE_HOME/z2`."""
+
+    library_dir: Folder = Field(default_factory=lambda data: data["state_dir"] / "library")
+    """Where finished entries are published: `library` in the state folder."""
+
+    database_url: Annotated[SecretStr, BeforeValidator(_database)] | None = None
+    """`postgresql://...` of a server, version 15 or newer. None: a server of our own in the state folder."""
+
+    postgres_bin: Folder | None = None
+    """Folder with PostgreSQL's programs for the own server. None: the wheel's, Debian's, those on PATH."""
+
+    socket: Folder = Field(
+        default_factory=lambda data: places.socket_path({**os.environ, "Z2_STATE_DIR": str(data["state_dir"])})
+    )
+    """The unix socket of the API, mode 0660. `$RUNTIME_DIRECTORY/z2d.sock`, else `$XDG_RUNTIME_DIR/z2/z2d.sock`,
+    else in the state folder."""
+
+    listen: Annotated[Address, BeforeValidator(_address)] | None = None
+    """Address for TCP, such as 127.0.0.1:8642; port 0 takes a free one. None: no TCP, only the socket."""
+
+    token_file: Folder = Field(default_factory=lambda data: data["state_dir"] / "token")
+    """File with the bearer token that TCP always asks for; made with a new token where it is missing."""
+
+    token: Annotated[SecretStr, BeforeValidator(_secret)] | None = None
+    """The bearer token itself, in place of the file. A systemd credential `token` arrives here."""
+
+    hosts: Words = ()
+    """Further names that requests over TCP may put into Host, such as the name of a proxy in front; comma between."""
+
+    slots: int = Field(default=2, ge=1, le=64)
+    """Jobs at once. Two, because one of them mostly waits for the network while the other computes."""
+
+    allow_private_networks: bool = False
+    """Fetch media from this machine and private networks. Off, because a URL may come from a stranger."""
+
+    max_download_bytes: ByteSize = Field(default=ByteSize(20 << 30), gt=0)
+    """Largest media file, in bytes or like `20GiB`: a long film in 4K passes, an endless stream does not."""
+
+    min_free_bytes: ByteSize = Field(default=ByteSize(2 << 30), ge=0)
+    """Space that stays free on the state folder's disk, for the database above all. Below it downloads wait."""
+
+    stall_s: float = Field(default=60, gt=0)
+    """A download that gets next to nothing for so many seconds is stopped and tried again."""
+
+    lease_s: float = Field(default=30, gt=0)
+    """A worker that has not been heard of for so many seconds loses its jobs to others."""
+
+    poll_s: float = Field(default=5, gt=0)
+    """Seconds between looks for work, for the case that the database's notification got lost."""
+
+    ffmpeg: Folder | None = None
+    """The ffmpeg program. None: the one on PATH, else the one of the imageio-ffmpeg wheel."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much the daemon says of itself on stderr. Logs of jobs are kept whole, in the database."""
+
+
+def load(config: Path | None, overrides: Mapping[str, Any]) -> Settings:
+    """The settings of this process.
+
+    `config` is the file named by a person (None: the usual places), `overrides` are flags by field name.
+    Raises ConfigTrouble with all mistakes at once.
+    """
+    files = {path: _read(path) for path in ([config] if config else _usual_files())}
+    if problems := [*_unknown_variables(), *_unknown_keys(files)]:
+        raise ConfigTrouble(problems)
+    keys = Settings.model_fields.keys()
+    written = {key: value for content in files.values() for key, value in content.items() if key in keys}
+
+    class Located(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            credentials = SecretsSettingsSource(cls, secrets_dir=_credentials(), env_prefix="")
+            return init_settings, env_settings, credentials, InitSettingsSource(cls, written)
+
+    try:
+        return Located(**overrides)
+    except ValidationError as error:
+        # a default that hangs on a wrong value is no mistake of its own
+        own = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
+        raise ConfigTrouble([_sentence(one, overrides, files) for one in own]) from None
+
+
+def _usual_files() -> list[Path]:
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return [path for path in (Path("/etc/z2/z2.toml"), home / "z2" / "z2.toml") if path.exists()]
+
+
+def _credentials() -> Path | None:
+    """Where systemd puts LoadCredential= files."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(folder) if folder else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigTrouble([f"{path}: {reason}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise ConfigTrouble([f"{path}{f':{line[1]}' if line else ''}: not TOML: {error}"]) from None
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _unknown_variables() -> Iterator[str]:
+    known = {_variable(field) for field in Settings.model_fields}
+    for name in sorted(name for name in os.environ if name.upper().startswith(PREFIX)):
+        if name.upper() in OF_LATER_VERSIONS:
+            log.warning("%s has no effect in this version", name)
+        elif name.upper() not in known | OF_OTHERS:
+            yield f"{name}: there is no such setting{_near(name.upper(), known)}"
+
+
+def _unknown_keys(files: Mapping[Path, Mapping[str, Any]]) -> Iterator[str]:
+    known = set(Settings.model_fields)
+    for path, content in files.items():
+        for key in content:
+            if _variable(key) in OF_LATER_VERSIONS:
+                log.warning("%s: %s has no effect in this version", _line(path, key), key)
+            elif key not in known:
+                yield f"{_line(path, key)}: {key}: there is no such setting{_near(key, known)}"
+
+
+def _near(name: str, known: set[str]) -> str:
+    found = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _line(path: Path, key: str) -> str:
+    """`file:line` of a key; the parser keeps no positions, and the first line that assigns it is the one."""
+    pattern = re.compile(rf"""\s*(\[+\s*)?["']?{re.escape(key)}["']?\s*[=.\]]""")
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if pattern.match(text):
+            return f"{path}:{number}"
+    return str(path)
+
+
+def _sentence(error: ErrorDetails, overrides: Mapping[str, Any], files: Mapping[Path, Mapping[str, Any]]) -> str:
+    """One mistake: where it stands, what stands there (unless it is a secret), what is needed."""
+    field = str(error["loc"][0])
+    where, value = _origin(field, overrides, files)
+    shown = "" if field in SECRETS or value is None else f" = {value!r}" if ":" in where else f"={value}"
+    context = error.get("ctx", {})
+    needed = {
+        "int_parsing": "a whole number is needed",
+        "int_type": "a whole number is needed",
+        "float_parsing": "a number is needed",
+        "bool_parsing": "true or false is needed",
+        "bool_type": "true or false is needed",
+        "byte_size": "a number of bytes, or a size like 20GiB, is needed",
+        "byte_size_unit": "a number of bytes, or a size like 20GiB, is needed",
+        "literal_error": f"one of {context.get('expected')} is needed",
+        "greater_than": f"more than {context.get('gt')} is needed",
+        "greater_than_equal": f"at least {context.get('ge')} is needed",
+        "less_than_equal": f"at most {context.get('le')} is possible",
+        "value_error": str(context.get("error")),
+    }.get(error["type"], error["msg"])
+    return f"{where}{shown}: {needed}"
+
+
+def _origin(field: str, overrides: Mapping[str, Any], files: Mapping[Path, Mapping[str, Any]]) -> tuple[str, Any]:
+    """Where the value in use came from, in the order in which sources win, and what it was."""
+    if field in overrides:
+        return f"--{field.replace('_', '-')}", overrides[field]
+    for name, value in os.environ.items():
+        if name.upper() == _variable(field) and value:
+            return name, value
+    if (folder := _credentials()) and (folder / field).exists():
+        return f"credential {field}", None
+    for path, content in reversed(list(files.items())):
+        if field in content:
+            return f"{_line(path, field)}: {field}", content[field]
+    return f"the default of {field}", None
