@@ -1,0 +1,141 @@
+"""The pool of connections, and the one way in which trouble with the database is told.
+
+Whatever goes wrong between z2 and PostgreSQL - refused, cut, frozen, restarted, full - surfaces as
+`DatabaseUnavailable`, so callers decide once what to do about it: the API answers 503, a worker waits and tries again.
+Faults of the statement itself (a broken constraint, a type) stay asyncpg's own errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+
+from z2d.wire.errors import DatabaseUnavailable
+
+# A frozen server must not hold an API request longer than six seconds: waiting for a connection, then the command,
+# then giving the connection back (which asyncpg bounds with the time of the acquire).
+ACQUIRE_S = 1.5
+COMMAND_S = 3.0
+STATEMENT_MS = 2900  # the server gives up first: a cancelled statement leaves its connection usable
+LOCK_MS = 2500
+IDLE_IN_TRANSACTION_MS = 15_000
+CLOSE_S = 2.0
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,  # disk full, out of memory, too many connections
+    asyncpg.OperatorInterventionError,  # shutdown, starting up, statement timeout
+    asyncpg.TransactionRollbackError,  # deadlock
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.PostgresSystemError,  # I/O errors of the server
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+
+@contextmanager
+def trouble_is_unavailable() -> Iterator[None]:
+    """Turns every kind of connection trouble inside the block into `DatabaseUnavailable`."""
+    try:
+        yield
+    except asyncpg.DataError:  # a value that does not fit is the caller's fault, though it is an InterfaceError
+        raise
+    except AWAY as error:
+        raise DatabaseUnavailable(f"The database does not answer: {_words(error)}") from error
+
+
+def _words(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+async def set_codecs(connection: Any) -> None:
+    """Let json and jsonb travel as Python values on this connection."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(name, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+def session_settings(application: str) -> dict[str, str]:
+    """The server-side limits of every connection of the pool."""
+    return {
+        "application_name": application,
+        "statement_timeout": str(STATEMENT_MS),
+        "lock_timeout": str(LOCK_MS),
+        "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+        "jit": "off",  # every statement here is short: compiling it costs more than running it
+        "timezone": "UTC",
+    }
+
+
+class Database:
+    """A pool of connections to one database. Every method raises `DatabaseUnavailable` on connection trouble."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, dsn: str, *, size: int = 10, application: str = "z2d") -> AsyncIterator[Database]:
+        """A database for the time of the block, with at most `size` connections (one is opened at once)."""
+        with trouble_is_unavailable():
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=size,
+                timeout=ACQUIRE_S,
+                command_timeout=COMMAND_S,
+                init=set_codecs,
+                server_settings=session_settings(application),
+            )
+        try:
+            yield cls(pool)
+        finally:
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await pool.close()
+            except AWAY:
+                pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """One connection for several statements in a row, without a transaction."""
+        with trouble_is_unavailable():
+            async with self._pool.acquire(timeout=ACQUIRE_S) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        """One connection inside a transaction: commits at the end of the block, rolls back when it raises."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def fetch(self, query: str, *args: Any) -> list[Any]:
+        """All rows of `query`."""
+        async with self.connection() as connection:
+            rows: list[Any] = await connection.fetch(query, *args)
+            return rows
+
+    async def fetchrow(self, query: str, *args: Any) -> Any | None:
+        """The first row of `query`, or None."""
+        async with self.connection() as connection:
+            return await connection.fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        """The first value of the first row of `query`, or None."""
+        async with self.connection() as connection:
+            return await connection.fetchval(query, *args)
+
+    async def execute(self, query: str, *args: Any) -> str:
+        """Run `query`; its command tag, such as 'UPDATE 1'."""
+        async with self.connection() as connection:
+            tag: str = await connection.execute(query, *args)
+            return tag
