@@ -6,16 +6,14 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
 
-from tests.support import ROOT, short_tmp
+from tests.support import short_tmp
 from z2d.postgres.server import EmbeddedPostgres
-
-if TYPE_CHECKING:
-    from z2d.store.database import Database
+from z2d.store.database import Database
+from z2d.store.migrations import migrate
 
 TEMPLATE = "z2_template"
 # A crash of the machine may lose a test's database; nothing else may use these.
@@ -38,21 +36,8 @@ def pg_server() -> Iterator[EmbeddedPostgres]:
 async def _start(server: EmbeddedPostgres) -> None:
     await server.start()
     await _tell(server, f"CREATE DATABASE {TEMPLATE}")
-    await _load_schema(server.dsn_of(TEMPLATE))
+    await migrate(server.dsn_of(TEMPLATE))
     await _tell(server, f"ALTER DATABASE {TEMPLATE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")
-
-
-async def _load_schema(dsn: str) -> None:
-    try:
-        from z2d.store.migrations import migrate
-    except ImportError:
-        pass
-    else:
-        await migrate(dsn)
-        return
-    connection = await asyncpg.connect(dsn, timeout=10)
-    await connection.execute((ROOT / "schema.sql").read_text())
-    await connection.close()
 
 
 async def _tell(server: EmbeddedPostgres, command: str) -> None:
@@ -84,7 +69,5 @@ async def empty_dsn(pg_server: EmbeddedPostgres) -> AsyncIterator[str]:
 @pytest.fixture
 async def db(dsn: str) -> AsyncIterator[Database]:
     """A pool on the test's own database."""
-    from z2d.store.database import Database
-
     async with Database.open(dsn) as database:
         yield database

@@ -7,10 +7,10 @@ import inspect
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -27,9 +27,7 @@ def fixture(name: str) -> Path:
     return path
 
 
-async def eventually(
-    predicate: Callable[[], T | Awaitable[T]], within: float = 10.0, *, every: float = 0.02, what: str = ""
-) -> T:
+async def eventually(predicate: Callable[[], Any], within: float = 10.0, *, every: float = 0.02, what: str = "") -> Any:
     """Ask `predicate` (plain or async) until it answers something true, and return that; fail after `within` s."""
     end = time.monotonic() + within
     while True:

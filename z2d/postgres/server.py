@@ -44,6 +44,7 @@ LONGEST_SOCKET_PATH = 107  # bytes the kernel takes, without the closing zero
 LARGEST_LOG = 8 << 20  # at a start the older part is put aside
 START_TIMEOUT_S = 180.0  # recovery after a power cut may read much of the write-ahead log again
 ADOPT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
 FAST_STOP_S = 6.0  # the daemon promises to stop within 10 s
 
 # Small and durable. Everything not named keeps PostgreSQL's default: fsync, full_page_writes, synchronous_commit.
@@ -84,7 +85,7 @@ class EmbeddedPostgres:
         self._data = self.folder / "data"
         self._pgpass = self.folder / "pgpass"
         self._log = self.folder / "server.log"
-        self._sockets = self.folder / "run"
+        self.sockets = self.folder / "run"
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = False
         self.pid = 0
@@ -97,7 +98,7 @@ class EmbeddedPostgres:
 
     def dsn_of(self, database: str) -> str:
         """The same for another database of this server."""
-        where = urlencode({"host": self._sockets, "port": PORT, "passfile": self._pgpass}, quote_via=quote)
+        where = urlencode({"host": self.sockets, "port": PORT, "passfile": self._pgpass}, quote_via=quote)
         return f"postgresql://{USER}@/{quote(database)}?{where}"
 
     async def __aenter__(self) -> Self:
@@ -120,7 +121,7 @@ class EmbeddedPostgres:
             raise PostgresTrouble(
                 f"PostgreSQL runs as {account.name}, who cannot enter {closed}: choose another Z2_STATE_DIR"
             )
-        self._sockets = self._socket_folder(account)
+        self.sockets = self._socket_folder(account)
         self.adopted = await self._adopt()
         if self.adopted:
             log.info("adopted the PostgreSQL server that was still running (pid %d)", self.pid)
@@ -189,7 +190,7 @@ class EmbeddedPostgres:
         if self._log.exists() and self._log.stat().st_size > LARGEST_LOG:
             self._log.replace(self._log.with_suffix(".log.1"))
         argv = [os.fspath(binaries.folder / "postgres"), "-D", os.fspath(self._data)]
-        for name, value in {**self._settings, "unix_socket_directories": f'"{self._sockets}"'}.items():
+        for name, value in {**self._settings, "unix_socket_directories": f'"{self.sockets}"'}.items():
             argv += ["-c", f"{name}={value}"]
         with self._log.open("ab") as sink:
             self._child = subprocess.Popen(  # not asyncio's: closing the loop must not end the server
@@ -221,7 +222,7 @@ class EmbeddedPostgres:
             await self._ask(f"CREATE DATABASE {DATABASE}")
 
     async def _ask(self, query: str, *values: object) -> object:
-        connection = await asyncpg.connect(self.dsn_of("postgres"), timeout=5, command_timeout=30)
+        connection = await asyncpg.connect(self.dsn_of("postgres"), timeout=CONNECT_TIMEOUT_S, command_timeout=30)
         try:
             return await connection.fetchval(query, *values)
         finally:
@@ -245,8 +246,9 @@ class EmbeddedPostgres:
             except PostgresTrouble as trouble:
                 log.warning("restarting the PostgreSQL server that was still running: %s", trouble)
         await processes.kill_all(self._data)
-        # PostgreSQL believes this file when its pid is in use, if only by a stranger
-        pid_file.unlink(missing_ok=True)
+        # PostgreSQL believes these files when their pid is in use, if only by a stranger
+        for stale in (pid_file, *self.sockets.glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
         return False
 
     # ------------------------------------------------------------------ run and stop
