@@ -41,7 +41,7 @@ class Offline(Exception):
     """The connection is gone; the sentence says why."""
 
 
-async def status_feed(endpoint: Endpoint) -> AsyncIterator[Json]:
+async def status_feed(endpoint: Endpoint) -> AsyncGenerator[Json, None]:
     """The messages of `/ws/jobs/status`, for ever, with `offline` messages in between.
 
     After a reconnection the server goes on at the last `seq`, or begins again with a `snapshot`.
@@ -68,7 +68,7 @@ async def log_feed(
     tail: int | None = None,
     level: str | None = None,
     stage: str | None = None,
-) -> AsyncIterator[Json]:
+) -> AsyncGenerator[Json, None]:
     """The messages of a job's log socket until `end`: each line once, in rising order of `seq`.
 
     A `gap` (this client was too slow) is filled from the stored log before anything newer is given.

@@ -1,0 +1,212 @@
+"""`z2ctl list` and `z2ctl show`."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import click
+
+from z2ctl import text
+from z2ctl.cli.app import App
+from z2ctl.cli.output import Cell, Column, Page, say
+from z2ctl.cli.parameters import JOB_ID, json_option, past
+from z2ctl.client import Client, Json
+
+LARGEST_PAGE = 500
+SORTS = ["created_at", "finished_at", "title", "status", "priority"]
+# columns leave in this order when the terminal is narrow: (name, width from which it is shown)
+SHOWN_FROM = {"LENGTH": 112, "CHANNEL": 104, "TOOK": 72, "ID": 40}
+
+
+@click.command("list")
+@click.option(
+    "--status",
+    multiple=True,
+    type=click.Choice(text.STATUSES, case_sensitive=False),
+    help="Only jobs in this state; may be repeated.",
+)
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many jobs.")
+@click.option("--since", callback=past, metavar="TIME", help="Submitted since: 2h, 7d, 2026-11-22, RFC 3339.")
+@click.option("--q", "-q", "words", metavar="TEXT", help="Title or URL contains this text.")
+@click.option("--site", metavar="SITE", help="Only jobs of this site.")
+@click.option("--sort", type=click.Choice(SORTS), default="created_at", show_default=True)
+@click.option("--order", type=click.Choice(["asc", "desc"]), help="Direction (default: desc, titles asc).")
+@json_option
+@click.pass_obj
+def list_command(
+    app: App,
+    status: tuple[str, ...],
+    limit: int,
+    since: str | None,
+    words: str | None,
+    site: str | None,
+    sort: str,
+    order: str | None,
+) -> None:
+    """List jobs, the newest first.
+
+    In a pipe: one job per line, fields apart by tabs: id, state, stage, progress, site, duration in ms, created,
+    title, url.
+    """
+    query = {
+        "status": list(status),
+        "since": since,
+        "q": words,
+        "site": site,
+        "sort": sort,
+        "order": order or ("asc" if sort == "title" else "desc"),
+    }
+    jobs, total = fetch(app.client, limit, query)
+    if app.out.as_json:
+        for job in jobs:
+            app.out.json(job)
+    elif not app.out.terminal:
+        for job in jobs:
+            app.out.fields(record(job))
+    elif jobs:
+        columns, rows = table(app, jobs, shutil.get_terminal_size().columns)
+        app.out.page().table(columns, rows)
+        if total > len(jobs):
+            say(f"{len(jobs)} of {text.plural(total, 'job')}; --limit shows more.")
+    else:
+        say("No jobs match." if status or since or words or site else "No jobs yet: z2ctl submit URL, or z2ctl run.")
+
+
+def fetch(client: Client, limit: int, query: dict[str, Any]) -> tuple[list[Json], int]:
+    """Up to `limit` jobs by as many pages as that takes, and how many there are in all."""
+    jobs: list[Json] = []
+    cursor: str | None = None
+    while True:
+        page = client.jobs(**query, limit=min(limit - len(jobs), LARGEST_PAGE), cursor=cursor)
+        jobs += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None or len(jobs) >= limit or not page["items"]:
+            return jobs, int(page["total"])
+
+
+def record(job: Json) -> list[object]:
+    """A job as the fields of the piped list."""
+    names = ("id", "display_status", "stage", "progress", "site", "duration_ms", "created_at", "title", "url")
+    return [job.get(name) for name in names]
+
+
+def table(app: App, jobs: list[Json], width: int) -> tuple[list[Column], list[list[Cell]]]:
+    """The jobs as a table that fits `width`; the title gets what the others leave."""
+    columns = [
+        Column("STATE"),
+        Column("ID", right=True),
+        Column("TITLE", wide=True),
+        Column("CHANNEL"),
+        Column("LENGTH", right=True),
+        Column("TOOK", right=True),
+        Column("AGE", right=True),
+    ]
+    kept = [at for at, column in enumerate(columns) if width >= SHOWN_FROM.get(column.name, 0)]
+    rows = [cells(app, job) for job in jobs]
+    return [columns[at] for at in kept], [[row[at] for at in kept] for row in rows]
+
+
+def cells(app: App, job: Json) -> list[Cell]:
+    """The cells of one row."""
+    channel = text.safe(job.get("channel") or job.get("site"))
+    return [
+        state_cell(app, job),
+        Cell(job.get("id"), "dim"),
+        title_cell(job),
+        Cell(channel if len(channel) <= 24 else channel[:23] + "…", "dim"),
+        Cell(text.duration(job.get("duration_ms")), "dim"),
+        Cell(text.took(job), "dim"),
+        Cell(text.age(job.get("created_at")), "dim"),
+    ]
+
+
+def state_cell(app: App, job: Json) -> Cell:
+    """Glyph and word; a running job says its stage and how far it is."""
+    look = text.look(job.get("display_status"))
+    word = look.word
+    if job.get("display_status") == "RUNNING" and job.get("stage"):
+        word = f"{job['stage']} {text.percent(job.get('progress'))}"
+    return Cell(f"{app.out.glyph(look)} {word}", look.style)
+
+
+def title_cell(job: Json) -> Cell:
+    """Title, or the URL until it is known; for a failed job the reason."""
+    title = text.safe(job.get("title")) or text.safe(job.get("url"))
+    error = job.get("error")
+    if not error:
+        return Cell(title)
+    return Cell(f"{title} - {error.get('stage') or 'job'}: {error.get('message')}", "error")
+
+
+@click.command("show")
+@click.argument("job_id", type=JOB_ID, metavar="ID")
+@json_option
+@click.pass_obj
+def show_command(app: App, job_id: int) -> None:
+    """Show all that is known of a job."""
+    job = app.client.job(job_id)
+    if app.out.as_json:
+        app.out.json(job)
+    else:
+        show(app, app.out.page(), job)
+
+
+def show(app: App, page: Page, job: Json) -> None:
+    """Print a `JobDetail` for a person."""
+    metadata = job.get("metadata") or {}
+    page.heading(job.get("title") or job.get("url"))
+    page.pairs(
+        [
+            ("state", state_cell(app, job)),
+            ("why it waits", Cell(job.get("wait_reason") or "")),
+            ("not before", Cell(text.day_and_time(job["run_after"]) if job.get("run_after") else "")),
+            ("id", Cell(job.get("id"))),
+            ("url", Cell(job.get("url"))),
+            ("channel", Cell(job.get("channel"))),
+            ("published", Cell(str(metadata.get("published_at") or "")[:10])),
+            ("length", Cell(text.duration(job.get("duration_ms")) if job.get("duration_ms") else "")),
+            ("tags", Cell(", ".join(job.get("tags") or []))),
+            ("priority", Cell(job.get("priority") or "")),
+            ("attempt", Cell(f"{job.get('attempt')} of {job.get('max_attempts')}")),
+            ("submitted", Cell(text.day_and_time(job.get("created_at")))),
+            ("took", Cell(text.took(job))),
+            ("same as job", Cell(job.get("duplicate_of") or "")),
+        ]
+    )
+    failure(page, job)
+    page.heading("Stages")
+    page.table(
+        [Column("STAGE"), Column("STATE"), Column("TOOK", right=True), Column("", wide=True)],
+        [stage_row(app, stage) for stage in job.get("stages") or []],
+    )
+    if files := job.get("files"):
+        page.heading("Files")
+        page.table(
+            [Column("ID", right=True), Column("KIND"), Column("SIZE", right=True), Column("PATH", wide=True)],
+            [
+                [Cell(file["id"], "dim"), Cell(file["kind"]), Cell(text.size(file["size_bytes"])), Cell(file["path"])]
+                for file in files
+            ],
+        )
+
+
+def failure(page: Page, job: Json) -> None:
+    """Why a job failed, and what a person can do about it."""
+    if error := job.get("error"):
+        page.heading(f"{error.get('stage') or 'job'}: {error.get('message')}", "error")
+        page.write(Cell(f"{error.get('hint')} ({error.get('code')})"))
+
+
+def stage_row(app: App, stage: Json) -> list[Cell]:
+    """One stage as a row: name, state, time, and what there is to say."""
+    look = text.stage_look(stage.get("status"))
+    said = stage.get("error_message") or stage.get("skip_reason") or stage.get("detail")
+    if not said and stage.get("bytes_done"):
+        said = f"{text.size(stage['bytes_done'])} of {text.size(stage.get('bytes_total'))}"
+    return [
+        Cell(stage.get("stage")),
+        Cell(f"{app.out.glyph(look)} {look.word}", look.style),
+        Cell(text.took(stage), "dim"),
+        Cell(said, "error" if stage.get("error_message") else "dim"),
+    ]

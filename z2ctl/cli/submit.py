@@ -1,0 +1,134 @@
+"""`z2ctl submit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+import click
+
+from z2ctl.cli.app import DONE, FAILED, App, exit_code, leave
+from z2ctl.cli.output import say
+from z2ctl.cli.parameters import future, json_option
+from z2ctl.client import Client, Json
+from z2d.wire import errors
+
+URLS_PER_CALL = 1000
+BYTES_PER_CALL = 512 * 1024  # half of what the API takes
+LONGEST_URL = 4096
+
+
+@click.command("submit")
+@click.argument("urls", metavar="URL...", nargs=-1)
+@click.option(
+    "-f", "--file", "file", type=click.File(encoding="utf-8-sig"), help="Read URLs from FILE, one per line; - is stdin."
+)
+@click.option("--wait", is_flag=True, help="Stay until the jobs are finished.")
+@click.option("--priority", type=click.IntRange(-100, 100), help="Higher runs first (default 0).")
+@click.option("--at", "run_after", callback=future, metavar="TIME", help="Not before: 23:00, 2h, RFC 3339.")
+@click.option("--hold", is_flag=True, help="Queue it paused.")
+@click.option("--force", is_flag=True, help="A new job although the video is already in the library.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be repeated.")
+@json_option
+@click.pass_obj
+def submit_command(
+    app: App,
+    urls: tuple[str, ...],
+    file: TextIO | None,
+    wait: bool,
+    priority: int | None,
+    run_after: str | None,
+    hold: bool,
+    force: bool,
+    tags: tuple[str, ...],
+) -> None:
+    """Queue videos. A video that is already there is not fetched again.
+
+    Prints the job's id, one line per URL; with --json the job, or for many URLs one result each. Both have "id",
+    "url" and "deduplicated".
+    """
+    if wait and hold:
+        raise click.UsageError("--hold queues paused jobs, which --wait would wait for without end.")
+    wanted = list(dict.fromkeys([*urls, *read_urls(file)]))
+    if not wanted:
+        raise click.UsageError("No URL given.")
+    fields: dict[str, Any] = {"priority": priority, "run_after": run_after, "tags": list(tags)}
+    fields = {name: value for name, value in fields.items() if value} | {
+        name: True for name, on in (("hold", hold), ("force", force)) if on
+    }
+    results = list(submit_all(app.client, wanted, fields))
+    code = DONE
+    for result in results:
+        code = code or report(app, result, waiting=wait)
+    ids = [result["id"] for result in results if result.get("id")]
+    if wait and ids:
+        from z2ctl.cli.wait import wait_for
+
+        ended = wait_for(app, ids)
+        code = code or (DONE if all(job["status"] == "COMPLETED" for job in ended) else FAILED)
+    leave(code)
+
+
+def read_urls(file: TextIO | None) -> Iterator[str]:
+    """The URLs of a file: one per line, empty lines and lines that begin with # left out."""
+    if file is None:
+        return
+    try:
+        for line in file:
+            if (url := line.strip()) and not url.startswith("#"):
+                yield url
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file.name} is not a text file in UTF-8.") from None
+
+
+def submit_all(client: Client, urls: list[str], fields: dict[str, Any]) -> Iterator[Json]:
+    """Submit each URL; gives dictionaries with `url`, `id`, `deduplicated`, and `code`, `detail` where refused."""
+    if len(urls) == 1:
+        yield client.submit(urls[0], **fields)
+        return
+    for group in groups([url for url in urls if not misfit(url)]):
+        for result in client.submit_batch(group, **fields):
+            yield {**result, "id": result["job_id"], "deduplicated": result["result"] == "duplicate"}
+    for url in urls:
+        if reason := misfit(url):
+            yield {"url": url, "result": "rejected", "id": None, "code": "url_invalid", "detail": reason}
+
+
+def misfit(url: str) -> str | None:
+    """Why a URL cannot be part of a batch at all: the API would refuse the whole of it."""
+    if len(url) > LONGEST_URL:
+        return f"It is longer than {LONGEST_URL} characters."
+    return None if url.isprintable() else "It holds control characters or bytes that are not text."
+
+
+def groups(urls: list[str]) -> Iterator[list[str]]:
+    """The URLs in as many pieces as the API takes at once."""
+    group: list[str] = []
+    room = BYTES_PER_CALL
+    for url in urls:
+        length = 6 * len(url) + 4  # at worst each character becomes \\uXXXX
+        if group and (len(group) == URLS_PER_CALL or length > room):
+            yield group
+            group, room = [], BYTES_PER_CALL
+        group.append(url)
+        room -= length
+    if group:
+        yield group
+
+
+def report(app: App, result: Json, *, waiting: bool) -> int:
+    """Say what became of one URL; gives the exit code it asks for."""
+    if app.out.as_json and not waiting:
+        app.out.json(result)
+    if result.get("result") == "rejected":
+        say(f"{result['url']}: {result.get('detail') or result.get('code')}")
+        return exit_code(errors.by_code().get(str(result.get("code")), errors.UrlInvalid)())
+    what = "already there as job" if result["deduplicated"] else "queued as job"
+    words = f"{result.get('title') or result['url']}: {what} {result['id']}"
+    if waiting:
+        say(words)
+    elif app.out.terminal and not app.out.as_json:
+        app.out.line(words)
+    elif not app.out.as_json:
+        app.out.line(result["id"])
+    return DONE
