@@ -32,10 +32,16 @@ STYLES = {
 
 
 class Cell(NamedTuple):
-    """A text and the role of its style (see `z2ctl.text.Look`)."""
+    """A text, the role of its style (see `z2ctl.text.Look`), and how wide it is at least: negative to the right."""
 
     text: object
     style: str = ""
+    width: int = 0
+
+    def shown(self) -> str:
+        """The text as it may be written."""
+        words = safe(self.text)
+        return words.rjust(-self.width) if self.width < 0 else words.ljust(self.width)
 
 
 class Column(NamedTuple):
@@ -46,9 +52,9 @@ class Column(NamedTuple):
     wide: bool = False
 
 
-def say(text: object) -> None:
+def say(text: object, *, indent: int = 0) -> None:
     """A message for the person, one line on stderr."""
-    print(safe(text), file=sys.stderr, flush=True)
+    print(" " * indent + safe(text), file=sys.stderr, flush=True)
 
 
 class Output:
@@ -108,11 +114,11 @@ class Page:
     def write(self, *cells: Cell, indent: int = 0) -> None:
         """One line made of cells."""
         self._begun = True
-        print(" " * indent + " ".join(safe(cell.text) for cell in cells).rstrip())
+        print(" " * indent + " ".join(cell.shown() for cell in cells).rstrip())
 
     def pairs(self, pairs: Sequence[tuple[str, Cell]]) -> None:
         """Names and values, the values one below the other; a pair without a value is left out."""
-        shown = [(name, cell) for name, cell in pairs if safe(cell.text)]
+        shown = [(name, cell) for name, cell in pairs if cell.shown()]
         width = max((len(name) for name, _ in shown), default=0)
         for name, cell in shown:
             self.pair(name.ljust(width), cell)
@@ -120,7 +126,7 @@ class Page:
     def pair(self, name: str, cell: Cell) -> None:
         """One name and its value."""
         self._begun = True
-        print(f"{name}  {safe(cell.text)}")
+        print(f"{name}  {cell.shown()}")
 
     def paragraph(self, text: object, *, indent: int = 0) -> None:
         """Running text; its own line ends stay."""
@@ -131,7 +137,7 @@ class Page:
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
         """An aligned table with a head."""
         self._begun = True
-        lines = [[column.name for column in columns], *[[safe(cell.text) for cell in row] for row in rows]]
+        lines = [[column.name for column in columns], *[[cell.shown() for cell in row] for row in rows]]
         widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
         for line in lines:
             parts = [
@@ -207,7 +213,7 @@ def text_of(cell: Cell) -> Text:
     """A cell as rich text."""
     from rich.text import Text
 
-    return Text(safe(cell.text), style=STYLES.get(cell.style, ""))
+    return Text(cell.shown(), style=STYLES.get(cell.style, ""))
 
 
 def line_of(cells: Sequence[Cell]) -> Text:

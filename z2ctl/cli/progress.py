@@ -28,8 +28,8 @@ def log_cells(line: Json) -> list[Cell]:
     style = text.LEVEL_STYLES.get(level, "")
     return [
         Cell(text.clock(line.get("at")), "dim"),
-        Cell(LINE_LEVELS.get(level, level).ljust(5), style),
-        Cell(str(line.get("stage") or "-").ljust(10), "accent"),
+        Cell(LINE_LEVELS.get(level, level), style, 5),
+        Cell(line.get("stage") or "-", "accent", 10),
         Cell(line.get("message"), style),
     ]
 
@@ -85,7 +85,7 @@ class Lines:
     def lines(self, lines: list[Json]) -> None:
         """Say log lines."""
         for line in lines:
-            say(f"  {log_text(line)}")
+            say(log_text(line), indent=2)
 
     def offline(self, event: Json) -> None:
         """Say that the connection is gone, once for each loss."""
@@ -149,7 +149,7 @@ class Bars:
             over = stage.get("status") in ("DONE", "SKIPPED")
             self._bar(
                 stage["stage"],
-                name=str(stage["stage"]).ljust(10),
+                name=stage["stage"],
                 look=look,
                 word=look.word,
                 progress=1.0 if over else stage.get("progress") or 0.0,
@@ -193,16 +193,16 @@ def _field(out: Output, name: str, task: Task) -> Text:
     fields = task.fields
     look: text.Look = fields["look"]
     if name == "state":
-        return text_of(Cell(f"{out.glyph(look)} {fields['word']:<10}", look.style))
+        return text_of(Cell(f"{out.glyph(look)} {fields['word']}", look.style, 12))
     if name == "name":
-        return text_of(Cell(fields["name"]))
+        return text_of(Cell(fields["name"], "", 10))
     if name == "bar":
         full = int(max(0.0, min(1.0, task.completed)) * BAR)
         if out.ascii_only:
             return text_of(Cell("[" + "#" * full + "." * (BAR - full) + "]", look.style))
         return text_of(Cell("━" * full, look.style)).append("─" * (BAR - full), style="dim")
     if name == "percent":
-        return text_of(Cell(text.percent(task.completed).rjust(4)))
+        return text_of(Cell(text.percent(task.completed), "", -4))
     if name == "speed":
         return text_of(Cell(text.speed(fields["speed_bps"]), "dim"))
     return text_of(Cell("" if fields["eta_s"] is None else f"-{text.duration(fields['eta_s'] * 1000)}", "dim"))
