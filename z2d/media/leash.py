@@ -1,7 +1,12 @@
 """The leash: the small program between z2 and every program it starts.
 
-Run by path as `python -I -S leash.py FD GRACE FSIZE AS CPU -- ARGV...` in a session of its own. It sets the
-resource limits (0 = none), starts ARGV, and ends the whole session when told to or when z2 dies:
+Run by path as `python -I -S leash.py FD GRACE FSIZE DATA CPU -- ARGV...` in a session of its own. It sets the
+resource limits (0 = none), starts ARGV, and ends the whole session when told to or when z2 dies.
+
+DATA bounds the memory a process can write to. RLIMIT_AS would not do: deno, which yt-dlp needs for some sites,
+reserves 40 GB of addresses that it never fills.
+
+How a session ends:
 
 * a byte on FD, the read end of a pipe, asks politely: TERM to all, KILL after GRACE seconds;
 * end of file on FD means that z2 is gone, also after kill -9: KILL at once;
@@ -50,8 +55,8 @@ def signal_all(pids: list[int], number: int) -> None:
             continue
 
 
-def _set_limits(fsize: int, address_space: int, cpu: int) -> None:
-    wanted = ((resource.RLIMIT_FSIZE, fsize), (resource.RLIMIT_AS, address_space), (resource.RLIMIT_CPU, cpu))
+def _set_limits(fsize: int, data: int, cpu: int) -> None:
+    wanted = ((resource.RLIMIT_FSIZE, fsize), (resource.RLIMIT_DATA, data), (resource.RLIMIT_CPU, cpu))
     for which, value in (*wanted, (resource.RLIMIT_CORE, 0)):
         if value or which == resource.RLIMIT_CORE:
             hard = resource.getrlimit(which)[1]

@@ -1,0 +1,287 @@
+"""yt-dlp from the daemon's side: one call per job step, each run by a child process that serves it and ends.
+
+A child knows typed errors, can be killed at any moment and takes its memory with it. Importing yt-dlp takes half a
+second, so warm children wait, blocked on their input: two, because a job extracts and then downloads. After each use
+the store is filled up again.
+
+A request is one JSON line on the child's stdin, its answers are JSON lines on stdout (see `ytdlp_child`); what it or
+ffmpeg print on stderr become log lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import stat
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from z2d.media.faults import MediaFault
+from z2d.media.ffmpeg import Ffmpeg, Probe, extension_of, private_folder
+from z2d.media.process import Group, Limits, lines_of
+from z2d.wire.jobs import JobOptions, LogLevel
+from z2d.wire.reasons import ErrorClass
+
+Log = Callable[[LogLevel, str, str], None]
+"""Takes level, source ("yt-dlp", "ffmpeg") and one line of text; must not block."""
+
+SPARES = 2
+_ANSWER_LIMIT = 65536
+_LAST_WORDS = 3
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a download is. Bytes cover all formats; None = unknown."""
+
+    bytes_done: int
+    bytes_total: int | None = None
+    speed_bps: int | None = None
+    """Bytes per second."""
+    eta_s: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """What a job may take from the network and the machine."""
+
+    max_bytes: int = 32 << 30
+    """All files of one download together; a stream without a length is stopped here too."""
+    disk_reserve_bytes: int = 1 << 30
+    """Downloads stop with DISK_FULL when less than this stays free."""
+    stall_window_s: float = 60.0
+    stall_bytes: int = 64 << 10
+    """Fewer new bytes than this within a window is a standstill: the server trickles or sleeps."""
+    socket_timeout_s: float = 20.0
+    extract_deadline_s: float = 300.0
+    download_deadline_s: float = 12 * 3600.0
+    fetch_deadline_s: float = 120.0
+    memory_bytes: int = 4 << 30
+    """Of the child, and of each program it starts."""
+
+
+class YtDlp:
+    """The yt-dlp children of one daemon. An async context manager; one object serves all slots at once.
+
+    `ffmpeg` merges and checks downloads; `allow_private` opens private networks to jobs (tests, a media server at
+    home). Every method raises `MediaFault` and nothing else, and leaves no process behind, also when cancelled.
+    """
+
+    def __init__(
+        self, *, installation: str, ffmpeg: Ffmpeg, allow_private: bool = False, limits: FetchLimits | None = None
+    ) -> None:
+        self._installation = installation
+        self._ffmpeg = ffmpeg
+        self._allow_private = allow_private
+        self.limits = limits or FetchLimits()
+        self._spares: deque[Group] = deque()
+        self._filling = asyncio.Lock()
+
+    async def __aenter__(self) -> YtDlp:
+        await self._fill()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        async with self._filling:
+            while self._spares:
+                await self._spares.popleft().stop()
+
+    async def extract(self, url: str, *, folder: Path, options: JobOptions, job_id: int, log: Log) -> dict[str, Any]:
+        """yt-dlp's description of the one video at `url`; it is kept in folder/source/info.json too.
+
+        The formats to download are chosen here by `options`. No video, several videos, a picture: UNSUPPORTED. A
+        stream that has not begun or not ended: LIVE_NOT_STARTED, LIVE_ENDED_PROCESSING, with the wait in seconds.
+        """
+        target = private_folder(folder / "source") / "info.json"
+        await self._ask(
+            {"op": "extract", "url": url, "out": str(target), "options": options.model_dump()},
+            folder=folder,
+            job_id=job_id,
+            log=log,
+            deadline_s=self.limits.extract_deadline_s,
+        )
+        loaded: dict[str, Any] = json.loads(target.read_bytes())
+        return loaded
+
+    async def download(
+        self,
+        info_json: Path,
+        folder: Path,
+        *,
+        options: JobOptions,
+        job_id: int,
+        log: Log,
+        progress: Callable[[Progress], None],
+    ) -> Path:
+        """Download what info.json describes, without extracting again; the path of the finished file in folder/media.
+
+        Unfinished files stay in folder/work and are continued by Range. A file is accepted only when it decodes and
+        is as long as the site says: otherwise TRUNCATED (the next try starts anew) or CORRUPT. Pictures and text:
+        UNSUPPORTED. Limits: TOO_LARGE, DISK_FULL, STALLED, TIMEOUT.
+        """
+        work = private_folder(folder / "work")
+        answer = await self._ask(
+            {"op": "download", "info": str(info_json), "options": options.model_dump()},
+            folder=folder,
+            job_id=job_id,
+            log=log,
+            deadline_s=self.limits.download_deadline_s,
+            progress=progress,
+        )
+        found = _own_file(work, answer["path"])
+        try:
+            kind = await self._accept(found, answer.get("duration"), resumed=bool(answer["resumed"]), job_id=job_id)
+        except MediaFault:
+            found.unlink(missing_ok=True)
+            raise
+        return found.rename(private_folder(folder / "media") / f"media.{extension_of(kind, found.suffix)}")
+
+    async def fetch(self, info_json: Path, url: str, target: Path, *, max_bytes: int, job_id: int, log: Log) -> Path:
+        """Fetch a small file that belongs to the video (captions, thumbnail) to `target`, with the video's headers.
+
+        `max_bytes` bounds what is written, after decompression: TOO_LARGE. A caption address that is a playlist of
+        segments is fetched whole.
+        """
+        await self._ask(
+            {"op": "fetch", "info": str(info_json), "url": url, "out": str(target), "max_bytes": max_bytes},
+            folder=target.parent,
+            job_id=job_id,
+            log=log,
+            deadline_s=self.limits.fetch_deadline_s,
+        )
+        return target
+
+    async def _accept(self, file: Path, duration_s: float | None, *, resumed: bool, job_id: int) -> Probe:
+        """Make sure that a finished download is what it should be, or raise."""
+        try:
+            probe = await self._ffmpeg.probe(file, job_id=job_id)
+            if probe.is_still:
+                raise MediaFault(ErrorClass.UNSUPPORTED, "the address gives a picture or a text, not a video")
+            decoded_ms = await self._ffmpeg.check_decodes(file, probe, job_id=job_id)
+        except MediaFault as fault:
+            if resumed and fault.error_class is ErrorClass.CORRUPT:
+                raise MediaFault(
+                    ErrorClass.TRUNCATED, f"the continued download does not fit: {fault.message}"
+                ) from None
+            raise
+        expected_ms = max(int((duration_s or 0) * 1000), probe.duration_ms)
+        if decoded_ms < expected_ms - max(1000, expected_ms // 50):
+            raise MediaFault(
+                ErrorClass.TRUNCATED, f"only {decoded_ms / 1000:.1f} s of {expected_ms / 1000:.1f} s arrived"
+            )
+        return probe
+
+    async def _ask(
+        self,
+        request: dict[str, Any],
+        *,
+        folder: Path,
+        job_id: int,
+        log: Log,
+        deadline_s: float,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> dict[str, Any]:
+        """Let a child serve one request; its last answer."""
+        request |= {
+            "folder": str(folder),
+            "job_id": job_id,
+            "allow_private": self._allow_private,
+            "ffmpeg": str(self._ffmpeg.path),
+            "limits": asdict(self.limits),
+        }
+        try:
+            async with asyncio.timeout(deadline_s):
+                async with await self._take() as child:
+                    answer = await _converse(child, request, log, progress)
+                await self._fill()
+                return answer
+        except TimeoutError:
+            message = f"{request['op']} did not finish within {deadline_s:.0f} s"
+            raise MediaFault(ErrorClass.TIMEOUT, message) from None
+        except OSError as error:
+            raise MediaFault(ErrorClass.UNKNOWN, f"the yt-dlp child failed: {error}") from error
+
+    async def _take(self) -> Group:
+        """A warm child, or a new one."""
+        while self._spares:
+            child = self._spares.popleft()
+            if child.running:
+                return child
+            await child.stop()
+        return await self._start_child()
+
+    async def _fill(self) -> None:
+        async with self._filling:
+            while len(self._spares) < SPARES:
+                self._spares.append(await self._start_child())
+
+    async def _start_child(self) -> Group:
+        return await Group.start(
+            [sys.executable, "-I", "-X", "utf8", "-m", "z2d.media.ytdlp_child"],
+            installation=self._installation,
+            limits=Limits(memory_bytes=self.limits.memory_bytes, file_bytes=self.limits.max_bytes),
+            stdin=True,
+        )
+
+
+async def _converse(
+    child: Group, request: dict[str, Any], log: Log, progress: Callable[[Progress], None] | None
+) -> dict[str, Any]:
+    """Hand the request over and listen until the child has answered and ended."""
+    assert child.stdin is not None
+    last_words: deque[str] = deque(maxlen=_LAST_WORDS)
+
+    async def listen_to_stderr() -> None:
+        async for line in lines_of(child.stderr):
+            last_words.append(line)
+            log(LogLevel.DEBUG, "yt-dlp", line)
+
+    stderr = asyncio.create_task(listen_to_stderr(), name=f"stderr of the yt-dlp child of job {request['job_id']}")
+    try:
+        child.stdin.write(json.dumps(request).encode() + b"\n")
+        await child.stdin.drain()
+        async for line in lines_of(child.stdout, _ANSWER_LIMIT):
+            answer: dict[str, Any] = json.loads(line)
+            match answer.pop("kind"):
+                case "log":
+                    log(LogLevel(answer["level"]), "yt-dlp", answer["text"])
+                case "progress":
+                    if progress is not None:
+                        progress(Progress(**answer))
+                case "done":
+                    return answer
+                case "fault":
+                    raise MediaFault(ErrorClass(answer["error_class"]), answer["message"], answer["retry_after"])
+        code = await child.wait()
+        await stderr
+    finally:
+        stderr.cancel()
+    raise _silent_end(code, " | ".join(last_words))
+
+
+def _silent_end(code: int, last_words: str) -> MediaFault:
+    """What it means that a child ended without an answer."""
+    if code == 128 + signal.SIGXFSZ:
+        return MediaFault(ErrorClass.TOO_LARGE, "a file grew beyond the size limit")
+    if code == 128 + signal.SIGXCPU:
+        return MediaFault(ErrorClass.TIMEOUT, "the processor time limit is used up")
+    return MediaFault(ErrorClass.UNKNOWN, f"the yt-dlp child ended with status {code}: {last_words}"[:2000])
+
+
+def _own_file(folder: Path, name: str) -> Path:
+    """The file that the child says it made, once it is certain that it lies in `folder` and is no link."""
+    path = folder / name
+    inside = path.parent == folder and path.name == name
+    if not inside or not stat.S_ISREG(os.lstat(path).st_mode):
+        raise MediaFault(ErrorClass.UNKNOWN, "the download left something that is not a file of its own folder")
+    return path

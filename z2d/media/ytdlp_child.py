@@ -1,0 +1,340 @@
+"""The yt-dlp child: imports yt-dlp, waits for one request on stdin, serves it, and ends.
+
+Answers are JSON lines: {"kind": "log" | "progress" | "done" | "fault", ...}. They go to a copy of stdout; stdout
+itself is turned to stderr, so nothing that yt-dlp or ffmpeg print can pass for an answer. Everything a site can
+influence stays within: the connect guard, fixed file names in the job's folder, limits, no options from clients.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import yt_dlp.downloader as downloaders
+import yt_dlp.globals
+from yt_dlp import YoutubeDL
+from yt_dlp.downloader.common import FileDownloader
+from yt_dlp.downloader.external import FFmpegFD
+from yt_dlp.downloader.rtmp import RtmpFD
+from yt_dlp.networking import Request
+from yt_dlp.networking.common import _REQUEST_HANDLERS
+
+from z2d.media.classify import by_words, classify
+from z2d.media.faults import MediaFault
+from z2d.media.guard import ConnectGuard
+from z2d.media.watch import Tally, Watch, bytes_in
+from z2d.wire.reasons import ErrorClass
+
+_LINE = 8000
+_PIECE = 65536
+_FETCH_MEMORY = 768 << 20
+_CONTINUATIONS = 5
+_WORTH_CONTINUING = 64 << 10
+# kinds of files that yt-dlp takes for a video when a site names them so
+_NO_VIDEO = frozenset(
+    {"jpg", "jpeg", "png", "gif", "webp", "avif", "svg", "bmp", "tiff", "vtt", "srt", "ass", "ttml"}
+    | {"txt", "json", "xml", "html", "pdf", "zip", "mhtml"}
+)
+
+
+class Answers:
+    """The way back to the daemon; whole lines, from any thread."""
+
+    def __init__(self) -> None:
+        self._fd = os.dup(1)
+        os.dup2(2, 1)
+        self._lock = threading.Lock()
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Write one answer."""
+        line = json.dumps({"kind": kind, **fields}).encode() + b"\n"
+        with self._lock:
+            while line:
+                line = line[os.write(self._fd, line) :]
+
+    def log(self, level: int, text: str) -> None:
+        """One line for the job's log."""
+        self.send("log", level=level, text=text[:_LINE])
+
+    def fault(self, fault: MediaFault) -> None:
+        """The request failed; this is the last answer."""
+        message = fault.message[:_LINE]
+        self.send("fault", error_class=fault.error_class.value, message=message, retry_after=fault.retry_after)
+
+
+class Logger:
+    """Receives yt-dlp's words. Errors are not logged here: they come back as exceptions."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self.warnings: list[str] = []
+
+    def debug(self, text: str) -> None:
+        """What yt-dlp prints on the screen, and its debug lines, which are marked."""
+        detail = text.startswith("[debug] ")
+        self._answers.log(10 if detail else 20, text.removeprefix("[debug] ").strip())
+
+    def info(self, text: str) -> None:
+        """Not used by yt-dlp itself; by some of its parts."""
+        self._answers.log(20, text)
+
+    def warning(self, text: str) -> None:
+        """A warning; the last one often says why there are no formats."""
+        self.warnings.append(text)
+        self._answers.log(30, text)
+
+    def error(self, text: str) -> None:
+        """An error that an exception repeats."""
+        self._answers.log(10, text)
+
+
+def refuse_network_of_other_programs(*_: Any, **__: Any) -> bool:
+    """In place of downloading by ffmpeg or rtmpdump: the connect guard cannot see what they connect to."""
+    raise MediaFault(ErrorClass.UNSUPPORTED, "this stream could only be fetched by another program, which is not done")
+
+
+def prepare_ytdlp() -> None:
+    """Close the doors of yt-dlp that z2 does not use, before the first request."""
+    yt_dlp.globals.plugin_dirs.value = []
+    yt_dlp.globals.all_plugins_loaded.value = True
+    FFmpegFD.real_download = refuse_network_of_other_programs
+    RtmpFD.real_download = refuse_network_of_other_programs
+    # curl does not go through Python's sockets, so the connect guard would not see it
+    _REQUEST_HANDLERS.pop("CurlCFFI", None)
+    downloaders.PROTOCOL_MAP["m3u8"] = downloaders.PROTOCOL_MAP["m3u8_native"]
+
+    original = FileDownloader.report_retry
+
+    def report_retry(self: Any, error: Any, count: int, retries: int, *args: Any, fatal: bool = True, **kw: Any) -> Any:
+        # yt-dlp turns the last error of a download into bare words; the type is needed
+        if fatal and count > retries and isinstance(error, BaseException):
+            raise error
+        return original(self, error, count, retries, *args, fatal=fatal, **kw)
+
+    FileDownloader.report_retry = report_retry
+
+
+class Session:
+    """One request and what serving it needs."""
+
+    def __init__(self, request: dict[str, Any], answers: Answers, guard: ConnectGuard) -> None:
+        self.request = request
+        self.answers = answers
+        self.guard = guard
+        self.limits = request["limits"]
+        self.work = Path(request["folder"]) / "work"
+        self.logger = Logger(answers)
+
+    def params(self, **more: Any) -> dict[str, Any]:
+        """yt-dlp's options. Retries are few: the queue retries, and counts. Names come from format ids alone."""
+        options = self.request.get("options") or {}
+        height = options.get("max_height")
+        return {
+            "logger": self.logger,
+            "noprogress": True,
+            "color": {"stdout": "never", "stderr": "never"},
+            "noplaylist": True,
+            "playlist_items": "1:2",
+            "lazy_playlist": True,
+            "extract_flat": "in_playlist",
+            "cachedir": False,
+            "enable_file_urls": False,
+            "socket_timeout": self.limits["socket_timeout_s"],
+            "retries": 0,
+            "extractor_retries": 0,
+            "fragment_retries": 3,
+            "file_access_retries": 1,
+            "retry_sleep_functions": {"fragment": lambda n: 0.5 * 2**n},
+            "skip_unavailable_fragments": False,
+            "concurrent_fragment_downloads": 4,
+            "hls_prefer_native": True,
+            "format": "ba/b" if options.get("audio_only") else "bv*+ba/b",
+            "format_sort": [f"res:{height}"] if height else [],
+            "paths": {"home": str(self.work)},
+            "outtmpl": {"default": "media-%(format_id).60B.%(ext)s"},
+            "restrictfilenames": True,
+            "updatetime": False,
+            "continuedl": True,
+            "fixup": "detect_or_warn",
+            "ffmpeg_location": self.request["ffmpeg"],
+            "postprocessor_args": {"ffmpeg_i": ["-nostdin", "-protocol_whitelist", "file,pipe"]},
+            **more,
+        }
+
+    # --- extract ---
+
+    def extract(self) -> dict[str, Any]:
+        """Describe the one video at the URL; the description is written to `out`."""
+        with YoutubeDL(self.params(ignore_no_formats_error=True)) as ydl:
+            info = self._only_video(ydl, ydl.extract_info(self.request["url"], download=False))
+            clean = ydl.sanitize_info(info)
+        self._refuse_what_cannot_be_downloaded(clean)
+        write_atomically(Path(self.request["out"]), json.dumps(clean).encode())
+        return {}
+
+    def _only_video(self, ydl: Any, info: dict[str, Any] | None) -> dict[str, Any]:
+        if info is None:
+            raise MediaFault(ErrorClass.UNSUPPORTED, "there is no video at this address")
+        if info.get("_type", "video") == "video":
+            return info
+        entries = [entry for entry in islice(info.get("entries") or (), 2) if entry]
+        if len(entries) != 1:
+            found = "a list without a video" if not entries else "a list of several videos"
+            raise MediaFault(ErrorClass.UNSUPPORTED, f"there is {found} at this address, not one video")
+        entry: dict[str, Any] = entries[0]
+        if entry.get("_type") in ("url", "url_transparent"):
+            entry = ydl.extract_info(entry["url"], download=False, ie_key=entry.get("ie_key"))
+            return self._only_video(ydl, entry)
+        if entry.get("title") == f"{info.get('title')} (1)":  # yt-dlp numbers the videos of a page, also the only one
+            entry["title"] = info["title"]
+        return entry
+
+    def _refuse_what_cannot_be_downloaded(self, info: dict[str, Any]) -> None:
+        status = info.get("live_status")
+        if status == "is_upcoming":
+            start = info.get("release_timestamp")
+            wait = max(30.0, start + 30 - time.time()) if isinstance(start, (int, float)) else None
+            raise MediaFault(ErrorClass.LIVE_NOT_STARTED, "the stream has not begun", wait)
+        if status in ("is_live", "post_live"):
+            words = "is still running" if status == "is_live" else "has ended and is being prepared"
+            raise MediaFault(
+                ErrorClass.LIVE_ENDED_PROCESSING, f"the stream {words}", 600.0 if status == "is_live" else 300.0
+            )
+        formats = [f for f in info.get("formats") or [info] if f.get("url")]
+        if not formats:
+            reason = self.logger.warnings[-1] if self.logger.warnings else "the site offers nothing to download"
+            error_class = by_words(reason)
+            raise MediaFault(
+                ErrorClass.UNSUPPORTED if error_class in (None, ErrorClass.FORMAT) else error_class, reason
+            )
+        if all(f.get("has_drm") is True for f in formats):
+            raise MediaFault(ErrorClass.DRM, "the video is protected against copying")
+        if all(str(f.get("ext", "")).lower() in _NO_VIDEO for f in formats):
+            raise MediaFault(
+                ErrorClass.UNSUPPORTED, f"there is a file of the kind {info.get('ext')} at this address, no video"
+            )
+
+    # --- download ---
+
+    def download(self) -> dict[str, Any]:
+        """Download by the saved description; the name of the finished file in work/, and whether it was continued."""
+        info = json.loads(Path(self.request["info"]).read_bytes())
+        resumed = any(path.stat().st_size for path in self.work.iterdir())
+        tally = Tally(info, self.work, self.limits, self.answers.send)
+        with Watch(self.work, self.limits, self._stop):
+            for attempt in range(_CONTINUATIONS + 1):
+                had = bytes_in(self.work)
+                try:
+                    path = self._download_once(dict(info), tally)
+                    break
+                except Exception as error:
+                    fault = classify(error, blocked=self.guard.blocked)
+                    broken = fault.error_class in (ErrorClass.TRUNCATED, ErrorClass.NETWORK, ErrorClass.TIMEOUT)
+                    gained = bytes_in(self.work) - had
+                    if not broken or gained < _WORTH_CONTINUING or attempt == _CONTINUATIONS:
+                        raise
+                    resumed = True
+                    self.answers.log(30, f"{fault.message}; {gained} bytes came, continuing")
+        return {"path": path.name, "resumed": resumed, "duration": info.get("duration")}
+
+    def _download_once(self, info: dict[str, Any], tally: Tally) -> Path:
+        params = self.params(progress_hooks=[tally.on_progress], postprocessor_hooks=[tally.on_postprocess])
+        with YoutubeDL(params) as ydl:
+            done = ydl.process_ie_result(info, download=True)
+        return Path(done["requested_downloads"][-1]["filepath"])
+
+    def _stop(self, fault: MediaFault) -> None:
+        """Called by the watching thread: nothing else may run any more. The leash ends what was started."""
+        self.answers.fault(fault)
+        os._exit(1)
+
+    # --- fetch ---
+
+    def fetch(self) -> dict[str, Any]:
+        """Fetch one small file of the video to `out`, at most `max_bytes` after decompression."""
+        limit = int(self.request["max_bytes"])
+        out = Path(self.request["out"])
+        resource.setrlimit(resource.RLIMIT_DATA, (_FETCH_MEMORY, _FETCH_MEMORY))
+        info = json.loads(Path(self.request["info"]).read_bytes())
+        url = self.request["url"]
+        track = _track_of(info, url)
+        with YoutubeDL(self.params()) as ydl:
+            if str(track.get("protocol", "")).startswith("m3u8"):
+                self._fetch_segments(ydl, {**track, "id": "track", "title": "track", "ext": "vtt"}, out, limit)
+            else:
+                headers = {
+                    **(track.get("http_headers") or info.get("http_headers") or {}),
+                    "Accept-Encoding": "identity",
+                }
+                write_atomically(out, _read_at_most(ydl.urlopen(Request(url, headers=headers)), limit))
+        return {}
+
+    def _fetch_segments(self, ydl: Any, track: dict[str, Any], out: Path, limit: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        unfinished = out.with_name(f".{out.name}.new")
+        unfinished.unlink(missing_ok=True)
+        ydl.dl(str(unfinished), track, subtitle=True)
+        unfinished.replace(out)
+
+
+def _track_of(info: dict[str, Any], url: str) -> dict[str, Any]:
+    """The caption track of the description that has this address; empty for any other address."""
+    groups = [info.get("subtitles") or {}, info.get("automatic_captions") or {}]
+    tracks = (track for group in groups for tracks in group.values() for track in tracks or ())
+    return next((dict(track) for track in tracks if track.get("url") == url), {})
+
+
+def _read_at_most(response: Any, limit: int) -> bytes:
+    kept = bytearray()
+    with response:
+        while piece := response.read(_PIECE):
+            kept += piece
+            if len(kept) > limit:
+                raise MediaFault(ErrorClass.TOO_LARGE, f"the file is larger than {limit} bytes")
+    return bytes(kept)
+
+
+def write_atomically(target: Path, data: bytes) -> None:
+    """Put `data` in place in one step."""
+    unfinished = target.with_name(f".{target.name}.new")
+    unfinished.write_bytes(data)
+    unfinished.replace(target)
+
+
+def serve(line: bytes, answers: Answers, guard: ConnectGuard) -> None:
+    """Serve one request; the last answer is "done" or "fault"."""
+    request = json.loads(line)
+    os.environ["Z2_JOB_ID"] = str(request["job_id"])  # for the programs started from here
+    if not request["allow_private"]:
+        guard.install()
+    session = Session(request, answers, guard)
+    operations = {"extract": session.extract, "download": session.download, "fetch": session.fetch}
+    try:
+        result = operations[request["op"]]()
+    except Exception as error:  # noqa: BLE001 - this is the boundary of a job: everything becomes a fault
+        answers.fault(classify(error, blocked=guard.blocked))
+    else:
+        answers.send("done", **result)
+
+
+def main() -> None:
+    """Warm up, wait for a request, serve it. End of input means that nobody wants this child any more."""
+    answers = Answers()
+    guard = ConnectGuard()
+    prepare_ytdlp()
+    line = sys.stdin.buffer.readline()
+    if line:
+        serve(line, answers, guard)
+    sys.stdout.flush()
+    os._exit(0)  # threads of a failed download must not hold up the end
+
+
+if __name__ == "__main__":
+    main()
