@@ -1,0 +1,134 @@
+"""Making the application: the route table becomes routes, the checks go around them, the feeds run beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from z2d.api import keys, middleware
+from z2d.api.auth import Auth
+from z2d.api.keys import Admit
+from z2d.api.log_feed import LogFeed
+from z2d.api.openapi import document
+from z2d.api.reading import MAX_BODY, read_body, read_query, refuse_body
+from z2d.api.routes import routes
+from z2d.api.service_parts import Readiness, StatsCache
+from z2d.api.sockets import Sockets
+from z2d.api.status_hub import StatusHub
+from z2d.api.table import Route
+from z2d.bus import Bus
+from z2d.store.database import Database
+from z2d.wire import errors
+from z2d.wire.service import Version
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+def create_app(
+    *,
+    db: Database,
+    bus: Bus,
+    admit: Admit,
+    state_dir: Path,
+    jobs_dir: Path,
+    versions: Version,
+    slots: int,
+    listener_health: Callable[[], bool],
+    auth: Auth,
+    now: Callable[[], float] = time.time,
+) -> web.Application:
+    """The whole API as an application; serve it with `z2d.api.serve.serve`.
+
+    Args:
+        db: where jobs are. bus: what the listener publishes to.
+        admit: turns a URL into one that may be queued; raises the Url* errors.
+        state_dir: the file system whose free room is told. jobs_dir: where the folder of job N is `N // 1000 / N`.
+        versions: what /api/version answers. slots: jobs at once, told in the statistics.
+        listener_health: whether notifications arrive at the moment.
+        auth: who may call. now: seconds since 1970.
+    """
+    table = routes()
+    public = frozenset(route.path for route in table if route.public)
+    app = web.Application(
+        middlewares=[middleware.failures, middleware.security(auth, public)], client_max_size=MAX_BODY
+    )
+    app[keys.DB] = db
+    app[keys.ADMIT] = admit
+    app[keys.JOBS_DIR] = jobs_dir
+    app[keys.VERSION] = versions
+    app[keys.STATS] = StatsCache(db, slots=slots, folder=state_dir)
+    app[keys.READINESS] = Readiness(db, folder=state_dir, listening=listener_health)
+    app[keys.HUB] = StatusHub(db, bus, app[keys.STATS], now=now)
+    app[keys.LOG_FEED] = LogFeed(db, bus)
+    app[keys.SOCKETS] = Sockets()
+    app[keys.DOCUMENT] = json.dumps(document(table, versions.version)).encode("ascii")
+    _add_routes(app, table)
+    app.on_response_prepare.append(middleware.harden)
+    app.on_shutdown.append(_close_sockets)
+    app.cleanup_ctx.append(_feeds)
+    return app
+
+
+def _add_routes(app: web.Application, table: tuple[Route, ...]) -> None:
+    by_path: dict[str, list[Route]] = {}
+    for route in table:
+        by_path.setdefault(route.path, []).append(route)
+    for path, found in by_path.items():
+        resource = app.router.add_resource(path)
+        methods = [route.method for route in found]
+        for route in found:
+            resource.add_route(route.method, _call(route), expect_handler=_expectation)
+            if route.method == "GET" and not route.socket:
+                methods.append("HEAD")
+                resource.add_route("HEAD", _call(route), expect_handler=_expectation)
+        resource.add_route("*", _refuse_method(", ".join(sorted(methods))), expect_handler=_expectation)
+
+
+def _call(route: Route) -> Handler:
+    """The handler of `route` as aiohttp calls it: what the caller sent is read and checked first."""
+
+    async def call(request: web.Request) -> web.StreamResponse:
+        query = read_query(request, route.query)
+        if route.body is None:
+            await refuse_body(request)
+            return await route.handler(request, query)
+        body = await read_body(request, route.body, optional=route.body_optional)
+        return await route.handler(request, query, body)
+
+    return call
+
+
+def _refuse_method(allowed: str) -> Handler:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        return middleware.problem(errors.MethodNotAllowed(), {"Allow": allowed})
+
+    return refuse
+
+
+async def _expectation(_request: web.Request) -> None:
+    """A caller that waits for "100 Continue" is told so when its body is read, after every check."""
+
+
+async def _close_sockets(app: web.Application) -> None:
+    await app[keys.SOCKETS].close_all()
+
+
+async def _feeds(app: web.Application) -> AsyncIterator[None]:
+    """The two feeds run as long as the application. One that dies is a fault: readiness and the log say so."""
+
+    async def run() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(app[keys.HUB].run(), name="api-status-hub")
+            group.create_task(app[keys.LOG_FEED].run(), name="api-log-feed")
+
+    task = asyncio.create_task(run(), name="api-feeds")
+    app[keys.READINESS].watch(task)
+    yield
+    task.cancel()
+    await asyncio.wait({task})

@@ -1,0 +1,79 @@
+"""Submitting many URLs in one call: one result per URL, in the order sent."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from z2d.api.answers import answer
+from z2d.api.jobs import KEY_HEADER, KEY_PATTERN
+from z2d.api.keys import ADMIT, DB, Admitted
+from z2d.api.middleware import CALLER
+from z2d.api.queries import NoQuery
+from z2d.api.reading import header_text
+from z2d.store import submission
+from z2d.wire import errors
+from z2d.wire.jobs import BatchAnswer, BatchResult, NewBatch, NewJobFields
+
+ADMISSIONS_AT_ONCE = 16  # each may wait for a name server
+
+
+async def submit_batch(request: web.Request, query: NoQuery, body: NewBatch) -> web.Response:
+    """Queue many URLs. One that is refused does not stop the others; `dry_run` only says what would happen."""
+    key = header_text(request, KEY_HEADER, KEY_PATTERN)
+    admissions = await _admit_all(request, body.urls)
+    job = NewJobFields.model_validate({name: getattr(body, name) for name in NewJobFields.model_fields})
+    first_of: dict[str, int | None] = {}
+    results = []
+    for index, (url, admitted) in enumerate(zip(body.urls, admissions, strict=True)):
+        if isinstance(admitted, errors.Z2Error):
+            results.append(BatchResult(url=url, result="rejected", code=admitted.code, detail=admitted.detail))
+        elif body.dry_run:
+            results.append(await _foretell(request, url, admitted, body.force, first_of))
+        else:
+            # a key of its own for each URL makes a repeated batch safe even where jobs are forced
+            results.append(await _queue(request, url, admitted, job, f"{key}#{index}" if key else None))
+    return answer(BatchAnswer(results=results))
+
+
+async def _admit_all(request: web.Request, urls: list[str]) -> list[Admitted | errors.Z2Error]:
+    slots = asyncio.Semaphore(ADMISSIONS_AT_ONCE)
+
+    async def admit(url: str) -> Admitted | errors.Z2Error:
+        async with slots:
+            try:
+                return await request.app[ADMIT](url)
+            except errors.Z2Error as error:
+                return error
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(admit(url), name=f"api-admit-{index}") for index, url in enumerate(urls)]
+    return [task.result() for task in tasks]
+
+
+async def _foretell(
+    request: web.Request, url: str, admitted: Admitted, force: bool, first_of: dict[str, int | None]
+) -> BatchResult:
+    """What submitting would do now; `first_of` remembers the videos named earlier in the same batch."""
+    key = admitted.dedup_key
+    if key is None or force:
+        return BatchResult(url=url, result="queued")
+    if key not in first_of:
+        first_of[key] = await submission.find_duplicate(request.app[DB], key)
+        if first_of[key] is None:
+            return BatchResult(url=url, result="queued")
+    return BatchResult(url=url, result="duplicate", job_id=first_of[key])
+
+
+async def _queue(request: web.Request, url: str, admitted: Admitted, job: NewJobFields, key: str | None) -> BatchResult:
+    made, deduplicated = await submission.submit(
+        request.app[DB],
+        url=admitted.url,
+        site=admitted.site,
+        dedup_key=admitted.dedup_key,
+        job=job,
+        submitted_by=request[CALLER],
+        client_key=key,
+    )
+    return BatchResult(url=url, result="duplicate" if deduplicated else "queued", job_id=made.id)

@@ -1,0 +1,41 @@
+"""What handlers find in the application: one typed key per part, so that each takes only what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import web
+
+from z2d.api.log_feed import LogFeed
+from z2d.api.service_parts import Readiness, StatsCache
+from z2d.api.sockets import Sockets
+from z2d.api.status_hub import StatusHub
+from z2d.store.database import Database
+from z2d.wire.service import Version
+
+
+class Admitted(Protocol):
+    """A URL that may be queued: its normalised form, the site it belongs to, and what makes it the same video."""
+
+    @property
+    def url(self) -> str: ...  # noqa: D102 - named by the class
+    @property
+    def site(self) -> str | None: ...  # noqa: D102
+    @property
+    def dedup_key(self) -> str | None: ...  # noqa: D102
+
+
+Admit = Callable[[str], Awaitable[Admitted]]
+
+DB = web.AppKey("db", Database)
+ADMIT: web.AppKey[Admit] = web.AppKey("admit")
+JOBS_DIR = web.AppKey("jobs_dir", Path)
+VERSION = web.AppKey("version", Version)
+STATS = web.AppKey("stats", StatsCache)
+READINESS = web.AppKey("readiness", Readiness)
+HUB = web.AppKey("hub", StatusHub)
+LOG_FEED = web.AppKey("log_feed", LogFeed)
+SOCKETS = web.AppKey("sockets", Sockets)
+DOCUMENT = web.AppKey("document", bytes)

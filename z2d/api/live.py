@@ -1,0 +1,51 @@
+"""The two WebSockets."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from aiohttp import web
+
+from z2d.api.keys import HUB, LOG_FEED, SOCKETS, VERSION
+from z2d.api.log_feed import Follower
+from z2d.api.queries import LogSocketParams, StatusSocketParams
+from z2d.api.reading import path_id
+from z2d.api.sockets import GONE, Closed, Socket
+from z2d.api.status_hub import StatusHub
+from z2d.wire import errors
+from z2d.wire.events import StatusHello
+from z2d.wire.service import Version
+
+
+async def status_socket(request: web.Request, query: StatusSocketParams) -> web.StreamResponse:
+    """The state of all jobs, live: hello, a snapshot (unless `since` can be resumed), then every change."""
+    hub, version = request.app[HUB], request.app[VERSION]
+    return await request.app[SOCKETS].serve(request, partial(_tell_status, hub, version, query.since))
+
+
+async def _tell_status(hub: StatusHub, version: Version, since: int | None, socket: Socket) -> None:
+    await socket.send(StatusHello(version=version.version, api=version.api, seq=hub.seq).model_dump_json())
+    seen = -1 if since is None else since
+    with hub.watching():
+        while True:
+            newest, newer = hub.seq, hub.after(seen)
+            if newer is None:
+                snapshot = await hub.snapshot()
+                newest, newer = snapshot.seq, [snapshot]
+            for message in newer:
+                await socket.send(message.text)
+            seen = newest
+            await hub.changed(seen)
+
+
+async def log_socket(request: web.Request, query: LogSocketParams) -> web.StreamResponse:
+    """A job's log: what is stored after `after` (or the last `tail` lines), then live, until the job is over."""
+
+    async def follow(socket: Socket) -> None:
+        try:
+            job = path_id(request, "job_id", errors.JobNotFound)
+        except errors.JobNotFound:
+            raise Closed(GONE, errors.JobNotFound.title()) from None
+        await Follower(request.app[LOG_FEED], job, query, socket).run()
+
+    return await request.app[SOCKETS].serve(request, follow)

@@ -1,0 +1,208 @@
+"""Following a job's log: each line once and in order, from wherever the client stopped, for as long as it likes.
+
+The rows are the truth. A follower is a number (the last line it has sent) and reads what comes after it, a page at a
+time; news from the bus only says that looking again is worth while. So history and live lines are the same thing,
+there is no seam at which a line could be lost or doubled, and neither a restart of the daemon nor a lost
+notification matters: a slow look from time to time finds what nobody announced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from z2d.api.queries import LogSocketParams
+from z2d.api.sockets import GONE, Closed, Socket
+from z2d.bus import Bus, JobChanged, Lagged, LogsAppended, Resync
+from z2d.store import lines
+from z2d.store.database import Database
+from z2d.wire.errors import DatabaseUnavailable, JobNotFound
+from z2d.wire.events import End, Gap, LogHello
+from z2d.wire.jobs import FINISHED, JobStatus, LogLevel, LogLine
+
+PAGE = 500
+MESSAGE_BYTES = 256 * 1024
+LOOK_AGAIN_S = 15.0
+REST_S = 0.02  # lines that come together are sent together
+LAST_WORDS_S = 0.5  # a job's last lines may be committed a moment after its end
+PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0)
+LONGEST_LAG = 10_000  # lines a live client may fall behind
+KEPT_OF_LAG = 1_000
+
+
+class LogFeed:
+    """Tells followers of a job's log when to look again: one subscription for all of them."""
+
+    def __init__(self, db: Database, bus: Bus) -> None:
+        self.db = db
+        self._bus = bus
+        self._followers: dict[int, set[asyncio.Event]] = {}
+
+    async def run(self) -> None:
+        """Pass on news from the bus until cancelled."""
+        with self._bus.subscribe(maxsize=10_000) as news:
+            async for event in news:
+                if isinstance(event, LogsAppended):
+                    self._wake(event.job_id)
+                elif isinstance(event, JobChanged):
+                    self._wake(event.id)
+                elif isinstance(event, Resync | Lagged):
+                    for job_id in self._followers:
+                        self._wake(job_id)
+
+    def _wake(self, job_id: int) -> None:
+        for follower in self._followers.get(job_id, ()):
+            follower.set()
+
+    @contextmanager
+    def news_of(self, job_id: int) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the job or its log has changed."""
+        event = asyncio.Event()
+        self._followers.setdefault(job_id, set()).add(event)
+        try:
+            yield event
+        finally:
+            self._followers[job_id].discard(event)
+            if not self._followers[job_id]:
+                del self._followers[job_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What exists of a log, and whether more can come."""
+
+    first: int
+    last: int
+    status: JobStatus
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job is over: no line but its very last ones can follow."""
+        return self.status in FINISHED
+
+
+class Follower:
+    """One client's way through one log."""
+
+    def __init__(self, feed: LogFeed, job_id: int, wanted: LogSocketParams, socket: Socket) -> None:
+        self._feed = feed
+        self._job_id = job_id
+        self._wanted = wanted
+        self._socket = socket
+        self._seen = 0  # everything up to here was sent, or is not wanted
+        self._live = False  # has been at the end once: from now on falling behind is the client's doing
+
+    async def run(self) -> None:
+        """Send hello, every wanted line, and `end` when the job is over.
+
+        Raises: Closed (4404) for an unknown job, ConnectionError when the client is gone.
+        """
+        with self._feed.news_of(self._job_id) as news:  # first of all, so that nothing falls between
+            head = await self._head()
+            await self._say(LogHello(job_id=self._job_id, first_seq=head.first, last_seq=head.last))
+            await self._start(head)
+            last_look = head.finished
+            while True:
+                news.clear()
+                head = await self._head()
+                await self._send_up_to(head)
+                if head.finished and last_look:
+                    await self._say(End(status=head.status))
+                    return
+                last_look = head.finished
+                await self._wait(news, LAST_WORDS_S if head.finished else LOOK_AGAIN_S)
+
+    async def _start(self, head: Head) -> None:
+        self._seen = self._wanted.after or 0
+        if self._wanted.tail is not None:
+            self._seen = max(self._seen, await self._before_tail(head, self._wanted.tail))
+
+    async def _before_tail(self, head: Head, tail: int) -> int:
+        """The seq after which exactly `tail` wanted lines come."""
+        before = head.last + 1
+        while tail > 0:
+            found = await self._page(before=before, limit=min(PAGE, tail))
+            if not found:
+                break
+            before = found[0].seq
+            tail -= len(found)
+        return before - 1
+
+    async def _send_up_to(self, head: Head) -> None:
+        """Everything wanted up to `head.last`; a live client that fell too far behind gets a gap in its place."""
+        if self._live and head.last - self._seen > LONGEST_LAG:
+            to = head.last - KEPT_OF_LAG
+            await self._say(Gap.model_validate({"from": self._seen + 1, "to": to}))
+            self._seen = to
+        while self._seen < head.last:
+            found = await self._page(after=self._seen, limit=PAGE)
+            for text in messages_of(found):
+                await self._socket.send(text)
+            # a page that is not full has looked at everything that existed when the head was read
+            self._seen = found[-1].seq if len(found) == PAGE else max(head.last, found[-1].seq if found else 0)
+        self._live = True
+
+    async def _wait(self, news: asyncio.Event, longest: float) -> None:
+        try:
+            async with asyncio.timeout(longest):
+                await news.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(REST_S)
+
+    async def _head(self) -> Head:
+        """What exists now; waits as long as the database is away."""
+        tries = 0
+        while True:
+            try:
+                first, last, status = await lines.head(self._feed.db, self._job_id)
+            except JobNotFound:
+                raise Closed(GONE, JobNotFound.title()) from None
+            except DatabaseUnavailable:
+                await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+                tries += 1
+            else:
+                return Head(first, last, status)
+
+    async def _page(self, *, after: int | None = None, before: int | None = None, limit: int) -> list[LogLine]:
+        tries = 0
+        while True:
+            try:
+                page = await lines.page(
+                    self._feed.db,
+                    self._job_id,
+                    after=after,
+                    before=before,
+                    limit=limit,
+                    level=LogLevel[self._wanted.level] if self._wanted.level else None,
+                    stage=self._wanted.stage,
+                )
+            except DatabaseUnavailable:
+                await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+                tries += 1
+            else:
+                return page.items
+
+    async def _say(self, message: LogHello | Gap | End) -> None:
+        await self._socket.send(message.model_dump_json(by_alias=True))
+
+
+def messages_of(given: list[LogLine]) -> Iterator[str]:
+    """`given` as `lines` messages of at most `MESSAGE_BYTES` each (or one line, if that is longer)."""
+    texts: list[str] = []
+    size = 0
+    for line in given:
+        text = line.model_dump_json(exclude={"data"} if line.data is None else None)
+        if texts and size + len(text) > MESSAGE_BYTES:
+            yield _message(texts)
+            texts, size = [], 0
+        texts.append(text)
+        size += len(text)
+    if texts:
+        yield _message(texts)
+
+
+def _message(texts: list[str]) -> str:
+    return '{"type":"lines","lines":[' + ",".join(texts) + "]}"

@@ -1,0 +1,94 @@
+"""The two things that happen around every request: nobody gets past the checks, and every failure has its shape.
+
+`failures` is the one place of the API that catches everything: a fault of the program becomes a plain 500 for the
+caller and a traceback in the daemon's own log, never the other way round.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from z2d.api.auth import Auth
+from z2d.wire import errors
+
+log = logging.getLogger("z2d.api")
+CALLER = web.RequestKey("caller", str)  # "local" or "token"
+STARTED = web.RequestKey("started", web.StreamResponse)  # set once a handler has begun: no second answer may follow
+
+_BY_STATUS: dict[int, type[errors.Z2Error]] = {
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.PayloadTooLarge,
+    415: errors.UnsupportedMediaType,
+    416: errors.RangeNotSatisfiable,
+}
+HARDENING = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "z2d",
+}
+
+
+def problem(error: errors.Z2Error, headers: dict[str, str] | None = None) -> web.Response:
+    """An RFC 9457 answer. Characters outside ASCII are escaped, so no text of a caller can break the document."""
+    answer = web.Response(
+        status=error.status,
+        body=json.dumps(error.problem()).encode("ascii"),
+        content_type="application/problem+json",
+        headers=headers,
+    )
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Unauthorized):
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="z2"'
+    return answer
+
+
+@web.middleware
+async def failures(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever went wrong into problem+json."""
+    try:
+        return await handler(request)
+    except errors.Z2Error as error:
+        answer = problem(error)
+        if error.status >= 500 and not isinstance(error, errors.DatabaseUnavailable | errors.ShuttingDown):
+            log.error("%s %s: %s", request.method, request.path, error.code, exc_info=error)
+    except web.HTTPException as error:
+        kind = _BY_STATUS.get(error.status, errors.InvalidRequest)
+        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        answer = problem(kind(), allow)
+    except ConnectionError:
+        raise  # the caller has gone; aiohttp puts the connection away
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        answer = problem(errors.Z2Error())
+    if started := request.get(STARTED):
+        if request.transport is not None:
+            request.transport.abort()  # half an answer must not look like a whole one
+        return started
+    return answer
+
+
+def security(auth: Auth, public: frozenset[str]) -> Middleware:
+    """The checks before every route, upgrades and unknown addresses included; `public` paths need no token."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        auth.check_address(request)
+        if request.path not in public:
+            request[CALLER] = auth.check_caller(request)
+        return await handler(request)
+
+    return check
+
+
+async def harden(_request: web.Request, answer: web.StreamResponse) -> None:
+    """Headers of every answer: what comes from strangers' videos is never run, framed or guessed at by a browser."""
+    answer.headers.update(HARDENING)
+    answer.headers.setdefault("Cache-Control", "no-store")

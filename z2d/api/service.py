@@ -1,0 +1,36 @@
+"""What the daemon says about itself: statistics, versions, health, and its own contract."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from z2d.api.answers import answer
+from z2d.api.keys import DOCUMENT, READINESS, STATS, VERSION
+from z2d.api.queries import NoQuery
+from z2d.wire.service import Health
+
+
+async def stats(request: web.Request, query: NoQuery) -> web.Response:
+    """Counts and averages, at most two seconds old."""
+    return answer(await request.app[STATS].get())
+
+
+async def version(request: web.Request, query: NoQuery) -> web.Response:
+    """Versions of the daemon and of what it stands on."""
+    return answer(request.app[VERSION])
+
+
+async def alive(request: web.Request, query: NoQuery) -> web.Response:
+    """Whether the process answers at all."""
+    return answer(Health(status="ok"))
+
+
+async def ready(request: web.Request, query: NoQuery) -> web.Response:
+    """Whether jobs can be taken and done, each part by name. 503 when one is missing that nothing can stand in for."""
+    health = await request.app[READINESS].look()
+    return answer(health, 503 if health.status == "unavailable" else 200)
+
+
+async def document(request: web.Request, query: NoQuery) -> web.Response:
+    """This contract as an OpenAPI 3.1 document."""
+    return web.Response(body=request.app[DOCUMENT], content_type="application/json")
