@@ -47,7 +47,7 @@ def clean_or_none(text: str | None, limit: int | None = None) -> str | None:
 
 
 def clean_key(key: str) -> str:
-    """`key` made fit for an index: cleaned, and beyond 500 characters its tail becomes a checksum, so it stays unique."""
+    """`key` made fit for an index: cleaned, and beyond 500 characters its tail becomes a checksum."""
     key = clean_text(key)
     if len(key) <= _MAX_KEY:
         return key

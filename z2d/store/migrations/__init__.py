@@ -4,8 +4,8 @@ An empty database gets `schema.sql`; an older one gets the numbered files beside
 under an advisory lock, so any number of daemons may start at once. A file that changed after it was applied, and a
 database newer than this program, are refused.
 
-A numbered file, `NNNN_name.sql`, brings a database from version NNNN - 1 to NNNN; schema.sql is always the whole current
-schema. With the first upgrade, 0002, comes 0001_initial.sql: a frozen copy of what was released as version 1.
+A numbered file, `NNNN_name.sql`, brings a database from version NNNN - 1 to NNNN; schema.sql is always the whole
+current schema. With the first upgrade, 0002, comes 0001_initial.sql: a frozen copy of what was released as version 1.
 """
 
 from __future__ import annotations
