@@ -1,0 +1,135 @@
+"""Sentences of a transcript: by punctuation, or by pauses and length where speech has none written down."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from z2d.analysis.timeline import Span, Timeline
+from z2d.analysis.words import NOISE, UNSPACED
+
+_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|$)|[。！？]+[」』”]*")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"“])(?:[^\W\d_]|[^\W\d_](?:\.[^\W\d_])+|mr|mrs|ms|dr|prof|st|vs|etc|e\.g|i\.e|jr|sr|no|vol|fig|approx|inc|ltd|co"
+    r"|bzw|usw|z\.b|ca|nr|bspw|sog|evtl|ggf|sra|srta|pág|ej|m|mme|т\.е|т\.д|др)\.$",
+    re.IGNORECASE,
+)
+_ORDINAL = re.compile(r"(?:^|[\s(])\d{1,2}\.$")
+_MAX_WORDS = 45
+_PAUSED_WORDS = (8, 28)
+_PAUSE_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, where it stands in the running text and when it is said."""
+
+    start: int
+    end: int
+    span: Span
+    punctuated: bool
+
+    @property
+    def text(self) -> str:
+        """Its words, as they stand in the transcript."""
+        return self.span.text
+
+
+def split(timeline: Timeline) -> list[Sentence]:
+    """The sentences of a transcript in order; noise marks such as [Music] belong to none."""
+    text = timeline.text
+    parts = _between(text, [found.span() for found in NOISE.finditer(text)])
+    ends = len(_END.findall(text))
+    signs = len(re.findall(rf"[{UNSPACED}]", text))
+    words = len(text.split()) + signs // 2
+    punctuated = ends > 0 and ends * 60 >= words
+    clip = not punctuated and words <= _PAUSED_WORDS[1] + 2  # one sentence, however slowly it is spoken
+    sentences: list[Sentence] = []
+    for start, end in parts:
+        borders = _by_marks(text, start, end) if punctuated else []
+        for first, last in _cut(borders, start, end):
+            pieces = [(first, last)] if clip else _shorten(timeline, first, last, punctuated)
+            for piece_first, piece_last in pieces:
+                sentences += _sentence(timeline, piece_first, piece_last, punctuated)
+    return sentences
+
+
+def _sentence(timeline: Timeline, start: int, end: int, punctuated: bool) -> list[Sentence]:
+    """A sentence without the white space around it; none where nothing is left."""
+    piece = timeline.text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    end -= len(piece) - len(piece.rstrip())
+    if start >= end or not re.search(r"\w", piece):
+        return []
+    return [Sentence(start, end, timeline.span(start, end), punctuated)]
+
+
+def _between(text: str, gaps: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The stretches of the text that lie outside of the gaps."""
+    parts, at = [], 0
+    for start, end in gaps:
+        if text[at:start].strip():
+            parts.append((at, start))
+        at = end
+    if text[at:].strip():
+        parts.append((at, len(text)))
+    return parts
+
+
+def _cut(borders: list[int], start: int, end: int) -> list[tuple[int, int]]:
+    edges = [start, *borders, end]
+    return [(edges[at], edges[at + 1]) for at in range(len(edges) - 1) if edges[at] < edges[at + 1]]
+
+
+def _by_marks(text: str, start: int, end: int) -> list[int]:
+    """Where sentences end by their marks; the stop of an abbreviation ends none."""
+    borders = []
+    for found in _END.finditer(text, start, end):
+        after = text[found.end() : found.end() + 2].strip()
+        head = text[max(start, found.start() - 12) : found.start() + 1]
+        if found.group() == "." and (_ABBREVIATION.search(head) or _ORDINAL.search(head)):
+            continue
+        if found.group() in (".", "…", "...") and after and after[0].islower():
+            continue
+        borders.append(found.end())
+    return borders
+
+
+def _shorten(timeline: Timeline, start: int, end: int, punctuated: bool) -> list[tuple[int, int]]:
+    """A stretch too long for one sentence, cut where a pause or the end of a cue offers itself."""
+    least, most = _PAUSED_WORDS if not punctuated else (_MAX_WORDS // 3, _MAX_WORDS)
+    size = _size(timeline.text[start:end])
+    if size <= (most if punctuated else least):
+        return [(start, end)]
+    pieces, first, words, last_at = [], start, 0, start
+    for at, pause in _breaks(timeline, start, end):
+        words += _size(timeline.text[last_at:at])
+        last_at = at
+        paused = pause >= _PAUSE_MS and not punctuated
+        if words >= most or (words >= least and paused):
+            pieces.append((first, at))
+            first, words = at, 0
+    if pieces and _size(timeline.text[first:end]) < least // 2:
+        first = pieces.pop()[0]
+    return [*pieces, (first, end)]
+
+
+def _size(text: str) -> int:
+    return text.count(" ") + 1 + len(re.findall(rf"[{UNSPACED}]", text)) // 2
+
+
+def _breaks(timeline: Timeline, start: int, end: int) -> list[tuple[int, int]]:
+    """(position, silence before it in ms) of each timed word, or of each cue where words have no times."""
+    breaks: list[tuple[int, int]] = []
+    for cue in range(timeline.cue_at(start), timeline.cue_at(end - 1) + 1):
+        segment = timeline.cues[cue]
+        gap = segment.start_ms - timeline.cues[cue - 1].end_ms if cue else 0
+        words = timeline.word_times(cue)
+        if not words:
+            breaks.append((timeline.cue_start(cue), gap))
+            continue
+        breaks.append((words[0][0], gap))
+        # a word that lasts long has a silence in it: 400 ms are a slow word
+        breaks += [(two[0], two[1] - one[1] - 400) for one, two in pairwise(words)]
+    return [(at, gap) for at, gap in breaks if start < at < end]
