@@ -225,6 +225,7 @@ class Client:
         try:
             connection.connect()
         except OSError as error:
+            connection.close()
             raise unreachable(endpoint, error) from None
         return connection
 

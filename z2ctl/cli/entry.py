@@ -29,12 +29,10 @@ def _analysis(page: Page, analysis: Json) -> None:
         page.paragraph(summary)
     if insights := analysis.get("insights"):
         page.heading("Key passages")
-        for insight in insights:
-            page.write(Cell(text.duration(insight["start_ms"]), "accent", -7), Cell(insight["quote"]))
+        page.pairs([(text.duration(insight["start_ms"]), Cell(insight["quote"])) for insight in insights])
     if chapters := analysis.get("chapters"):
         page.heading("Chapters")
-        for chapter in chapters:
-            page.write(Cell(text.duration(chapter["start_ms"]), "accent", -7), Cell(chapter["title"]))
+        page.pairs([(text.duration(chapter["start_ms"]), Cell(chapter["title"])) for chapter in chapters])
     if topics := analysis.get("topics"):
         page.heading("Topics")
         page.write(Cell(", ".join(text.safe(topic["label"]) for topic in topics)))

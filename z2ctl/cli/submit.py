@@ -59,7 +59,8 @@ def submit_command(
     results = list(submit_all(app.client, wanted, fields))
     code = DONE
     for result in results:
-        code = code or report(app, result, waiting=wait)
+        refused = report(app, result, waiting=wait)
+        code = code or refused
     ids = [result["id"] for result in results if result.get("id")]
     if wait and ids:
         from z2ctl.cli.wait import wait_for
@@ -91,7 +92,8 @@ def submit_all(client: Client, urls: list[str], fields: dict[str, Any]) -> Itera
             yield {**result, "id": result["job_id"], "deduplicated": result["result"] == "duplicate"}
     for url in urls:
         if reason := misfit(url):
-            yield {"url": url, "result": "rejected", "id": None, "code": "url_invalid", "detail": reason}
+            refusal = {"code": "url_invalid", "detail": reason, "job_id": None}
+            yield {"url": url, "result": "rejected", **refusal, "id": None, "deduplicated": False}
 
 
 def misfit(url: str) -> str | None:

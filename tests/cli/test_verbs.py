@@ -1,0 +1,225 @@
+"""Each verb in a pipe: what stands on stdout, what on stderr, and the exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.cli.conftest import Z2ctl
+from tests.cli.fake import FakeDaemon, job, line
+from z2ctl.cli.app import VERBS, cli
+from z2d.wire import errors
+
+URL = "http://site.test/a.html"
+
+
+def rows(out: str) -> list[dict[str, object]]:
+    return [json.loads(each) for each in out.splitlines()]
+
+
+def test_a_bare_call_prints_the_help(z2ctl: Z2ctl) -> None:
+    ended = z2ctl()
+    assert ended.code == 0
+    assert all(verb in ended.out for verb in VERBS)
+
+
+def test_every_option_has_a_variable(place: Path) -> None:
+    with cli.make_context("z2ctl", ["version"], auto_envvar_prefix="Z2CTL") as root:
+        for verb in VERBS:
+            command = cli.get_command(root, verb)
+            assert command is not None
+            with click.Context(command, parent=root, info_name=verb) as context:
+                options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
+                for option in options:
+                    if option.name != "help":
+                        assert context.auto_envvar_prefix == f"Z2CTL_{verb.upper()}"
+                        assert option.allow_from_autoenv
+
+
+def test_a_variable_stands_for_its_option(daemon: FakeDaemon, z2ctl: Z2ctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("Z2CTL_LIST_LIMIT", "7")
+    monkeypatch.setenv("Z2CTL_LIST_STATUS", "FAILED QUEUED")
+    assert z2ctl("list").code == 0
+    assert "status=FAILED&status=QUEUED" in daemon.paths()[0]
+    assert "limit=7" in daemon.paths()[0]
+
+
+def test_submit_prints_the_id(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    assert z2ctl("submit", URL) == (0, "1\n", "")
+    found = rows(z2ctl("submit", URL, "--json").out)[0]
+    assert (found["id"], found["deduplicated"]) == (1, True)
+
+
+def test_submit_sends_what_was_asked_and_nothing_else(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    z2ctl("submit", URL)
+    z2ctl("submit", URL, "--priority", 5, "--tag", "a", "--tag", "b", "--force", "--at", "2026-12-01T00:00:00+01:00")
+    first, second = [body for method, _, body in daemon.asked if method == "POST"]
+    assert first == {"url": URL}
+    assert second == {
+        "url": URL,
+        "priority": 5,
+        "tags": ["a", "b"],
+        "force": True,
+        "run_after": "2026-11-30T23:00:00Z",
+    }
+    assert len({header["Idempotency-Key"] for header in daemon.headers}) == 2
+
+
+def test_submit_many_from_a_file(daemon: FakeDaemon, z2ctl: Z2ctl, place: Path) -> None:
+    daemon.refuse["ftp://c"] = errors.UrlScheme()
+    (place / "urls").write_text(
+        f"\ufeff# mine\n{URL}\n\n  http://b \nftp://c\n{URL}\n{'http://' + 'x' * 5000}\n", "utf-8"
+    )
+    ended = z2ctl("submit", "-f", place / "urls")
+    assert (ended.code, ended.out) == (5, "1\n2\n")
+    assert "ftp://c: Only http:// and https://" in ended.err
+    assert "longer than 4096" in ended.err
+    found = rows(z2ctl("submit", "-f", place / "urls", "--json").out)
+    assert [(each["result"], each["id"], each["deduplicated"]) for each in found] == [
+        ("duplicate", 1, True),
+        ("duplicate", 2, True),
+        ("rejected", None, False),
+        ("rejected", None, False),
+    ]
+
+
+def test_submit_reads_stdin(daemon: FakeDaemon, z2ctl: Z2ctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"http://a\nhttp://b\n")))
+    assert z2ctl("submit", "-f", "-").out == "1\n2\n"
+
+
+def test_submit_in_pieces_that_the_api_takes(daemon: FakeDaemon, z2ctl: Z2ctl, place: Path) -> None:
+    (place / "urls").write_text("\n".join(f"http://site.test/{at}" for at in range(2500)))
+    assert z2ctl("submit", "-f", place / "urls").out.splitlines() == [str(at + 1) for at in range(2500)]
+    assert [len(body["urls"]) for _, _, body in daemon.asked] == [1000, 1000, 500]
+
+
+@pytest.mark.parametrize(
+    "words", [["submit"], ["submit", "--wait", "--hold", URL], ["submit", "--at", "soon", URL], ["nonsense"]]
+)
+def test_usage_errors(z2ctl: Z2ctl, words: list[str]) -> None:
+    ended = z2ctl(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert "Error: " in ended.err
+
+
+def test_refusals_are_said_and_numbered(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.refuse[URL] = errors.UrlPrivateAddress()
+    assert z2ctl("submit", URL)[:2] == (5, "")
+    assert z2ctl("show", 77) == (4, "", "There is no job with this id.\n")
+    daemon.jobs[1] = job(1, status="COMPLETED")
+    assert z2ctl("cancel", 1)[0] == 5
+    assert z2ctl("transcript", 1)[0] == 4
+    daemon.refuse["/api/stats"] = errors.DatabaseUnavailable()
+    assert z2ctl("stats")[0] == 1
+    daemon.refuse["/api/stats"] = errors.ShuttingDown()
+    assert z2ctl("stats")[0] == 3
+    daemon.refuse["/api/jobs"] = errors.InvalidRequest("bad", errors=[{"path": "limit", "message": "too large"}])
+    assert z2ctl("list") == (5, "", "bad\n- limit: too large\n")
+
+
+@pytest.mark.parametrize("verb", ["list", "stats", "show 1", "logs 1", "logs 1 -f", "cancel 1", "wait 1", "path 1"])
+def test_without_a_daemon(z2ctl: Z2ctl, verb: str) -> None:
+    ended = z2ctl(*verb.split())
+    assert (ended.code, ended.out) == (3, "")
+    assert "z2d is not running" in ended.err
+    assert "z2d serve" in ended.err
+
+
+def test_list_in_a_pipe(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.jobs[1] = job(1, title="a\ttab\nand \x1b[31mred")
+    daemon.jobs[2] = job(2, status="RUNNING", stage="download", progress=0.5, duration_ms=1000)
+    assert z2ctl("list").out.splitlines() == [
+        "1\tQUEUED\t\t0.0\tsite.test\t\t2026-11-22T07:00:00.000Z\ta tab and red\thttp://site.test/1.html",
+        "2\tRUNNING\tdownload\t0.5\tsite.test\t1000\t2026-11-22T07:00:00.000Z\t\thttp://site.test/2.html",
+    ]
+    assert [each["id"] for each in rows(z2ctl("list", "--json").out)] == [1, 2]
+
+
+def test_list_follows_the_pages_up_to_the_limit(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.jobs = {at: job(at) for at in range(1, 1301)}
+    assert len(z2ctl("list", "--limit", 1200).out.splitlines()) == 1200
+    assert [path.split("limit=")[1].split("&")[0] for path in daemon.paths()] == ["500", "500", "200"]
+
+
+def test_list_sends_its_filters(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    z2ctl(
+        "list", "--status", "failed", "-q", "a b", "--site", "x.y", "--since", "2026-11-01T00:00:00Z", "--sort", "title"
+    )
+    path = daemon.paths()[0]
+    for part in ("status=FAILED", "q=a%20b", "site=x.y", "since=2026-11-01T00%3A00%3A00Z", "sort=title", "order=asc"):
+        assert part in path
+
+
+def test_show(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    error = {"code": "GEO", "stage": "metadata", "message": "not here", "hint": "A proxy may help."}
+    daemon.jobs[3] = job(3, status="FAILED", title="T", error=error)
+    out = z2ctl("show", 3).out
+    assert "✗ failed" in out
+    assert "metadata: not here" in out
+    assert "A proxy may help. (GEO)" in out
+    assert json.loads(z2ctl("show", 3, "--json").out) == daemon.jobs[3]
+
+
+def test_cancel_and_retry_answer_for_each(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.jobs = {1: job(1), 2: job(2, status="COMPLETED"), 3: job(3)}
+    ended = z2ctl("cancel", 1, 2, 9, 3)
+    assert (ended.code, ended.out) == (5, "1\tCANCELLED\n3\tCANCELLED\n")
+    assert "Job 2:\nThe job has already finished." in ended.err
+    assert z2ctl("retry", 2, "--from", "transcript").out == "2\tQUEUED\n"
+    assert daemon.asked[-1][2] == {"from_stage": "transcript"}
+    assert z2ctl("retry", 2, "--from", "cooking").code == 2
+
+
+def test_logs_page_by_page(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.jobs[1] = job(1, status="COMPLETED")
+    daemon.logs[1] = [line(seq) for seq in range(1, 1203)]
+    out = z2ctl("logs", 1).out.splitlines()
+    assert len(out) == 1202
+    assert out[0] == "2026-11-22T07:22:54.123Z INFO     download   line 1"
+    assert [each.split()[-1] for each in z2ctl("logs", 1, "--tail", 3).out.splitlines()] == ["1200", "1201", "1202"]
+    assert len(z2ctl("logs", 1, "--tail", 1100).out.splitlines()) == 1100
+    assert z2ctl("logs", 1, "--tail", 0).out == ""
+    assert len(z2ctl("logs", 1, "--grep", "LINE 12").out.splitlines()) == 14
+    assert rows(z2ctl("logs", 1, "--tail", 1, "--json").out)[0]["seq"] == 1202
+
+
+def test_one_record_is_one_line(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.jobs[1] = job(1, status="COMPLETED")
+    daemon.logs[1] = [line(1, "fine\n2026-11-22T07:22:54.123Z ERROR    download   forged\r\x85\u2028x")]
+    for words in (["logs", 1], ["logs", 1, "-f"]):
+        assert len(z2ctl(*words).out.splitlines()) == 1
+
+
+def test_transcript_and_path(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    published = {"target": "library", "kind": "library", "status": "PUBLISHED", "remote_url": "/lib/A [1]"}
+    daemon.jobs = {1: job(1, status="COMPLETED", publishing=[published]), 2: job(2)}
+    daemon.transcripts[1] = "one\ntwo\n"
+    assert z2ctl("transcript", 1, "--format", "srt").out == "one\ntwo\n"
+    assert daemon.paths()[-1].endswith("format=srt")
+    assert z2ctl("path", 1).out == "/lib/A [1]\n"
+    assert rows(z2ctl("path", 1, "--json").out) == [{"id": 1, "path": "/lib/A [1]"}]
+    assert z2ctl("path", 2).code == 4
+
+
+def test_stats_and_version(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    out = z2ctl("stats").out
+    assert "1 142" in out
+    assert "99%" in out
+    assert "z2d 0.1.0" in z2ctl("version").out
+    assert json.loads(z2ctl("version", "--json").out)["schema"] == 1
+    daemon.stop()
+    ended = z2ctl("version")
+    assert (ended.code, "z2d -" in ended.out) == (0, True)
+
+
+def test_completion_scripts(z2ctl: Z2ctl) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        ended = z2ctl("completion", shell)
+        assert ended.code == 0
+        assert "_Z2CTL_COMPLETE" in ended.out
