@@ -143,14 +143,20 @@ class Settings(BaseSettings):
     allow_private_networks: bool = False
     """Fetch media from this machine and private networks. Off, because a URL may come from a stranger."""
 
-    max_download_bytes: ByteSize = Field(default=ByteSize(20 << 30), gt=0)
-    """Largest media file, in bytes or like `20GiB`: a long film in 4K passes, an endless stream does not."""
+    max_download_bytes: ByteSize = Field(default=ByteSize(32 << 30), gt=0)
+    """Largest download, in bytes or like `20GiB`: a long film in 4K passes, an endless stream does not."""
 
-    min_free_bytes: ByteSize = Field(default=ByteSize(2 << 30), ge=0)
-    """Space that stays free on the state folder's disk, for the database above all. Below it downloads wait."""
+    min_free_bytes: ByteSize = Field(default=ByteSize(1 << 30), ge=0)
+    """Space that stays free on the state folder's disk, for the database above all. Below it jobs wait."""
 
     stall_s: float = Field(default=60, gt=0)
     """A download that gets next to nothing for so many seconds is stopped and tried again."""
+
+    extract_deadline_s: float = Field(default=300, gt=0)
+    """Longest time a site may take to say what a video is, in seconds."""
+
+    download_deadline_s: float = Field(default=12 * 3600, gt=0)
+    """Longest time one download may take, in seconds: half a day, for slow sites and long films."""
 
     lease_s: float = Field(default=30, gt=0)
     """A worker that has not been heard of for so many seconds loses its jobs to others."""

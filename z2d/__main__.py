@@ -1,0 +1,94 @@
+"""The commands of the daemon. Each imports what it runs when it runs, so that `--help` is there at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def common_flags(command: Command) -> Command:
+    """What every command takes; a flag beats the variable of the same name."""
+    for flag in (
+        click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Z2_LOG_LEVEL"),
+        click.option("--state-dir", type=click.Path(path_type=Path), metavar="DIR", help="Z2_STATE_DIR"),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Settings, in place of /etc/z2/z2.toml and $XDG_CONFIG_HOME/z2/z2.toml.",
+        ),
+    ):
+        command = flag(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The daemon of z2: takes video URLs and makes library entries of them. z2ctl talks to it.
+
+    Every setting is an environment variable (Z2_SLOTS=3), a key of z2.toml (slots = 3), and for the usual ones a flag.
+    """
+
+
+@main.command()
+@common_flags
+@click.option("--socket", type=click.Path(path_type=Path), metavar="PATH", help="Z2_SOCKET")
+@click.option("--listen", metavar="HOST:PORT", help="Z2_LISTEN; asks for the token of Z2_TOKEN_FILE")
+@click.option("--library-dir", type=click.Path(path_type=Path), metavar="DIR", help="Z2_LIBRARY_DIR")
+@click.option("--slots", type=int, metavar="N", help="Z2_SLOTS: jobs at once")
+def serve(config: Path | None, **flags: Any) -> None:
+    """Run everything: API, worker, and a PostgreSQL of its own where Z2_DATABASE_URL names none."""
+    _run("serve", config, flags)
+
+
+@main.command()
+@common_flags
+@click.option("--library-dir", type=click.Path(path_type=Path), metavar="DIR", help="Z2_LIBRARY_DIR")
+@click.option("--slots", type=int, metavar="N", help="Z2_SLOTS: jobs at once")
+def worker(config: Path | None, **flags: Any) -> None:
+    """Run only a worker, on the database that Z2_DATABASE_URL names."""
+    _run("work", config, flags)
+
+
+@main.command()
+@common_flags
+def migrate(config: Path | None, **flags: Any) -> None:
+    """Bring the database to the schema of this version (serve and worker do so by themselves)."""
+    _run("migrate", config, flags)
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"z2d {metadata.version('z2')}")
+
+
+def _run(what: str, config: Path | None, flags: dict[str, Any]) -> None:
+    """Read the settings, run one of `z2d.daemon.serve`'s coroutines, and leave with its exit code."""
+    from z2d.config import ConfigTrouble, load
+    from z2d.daemon import logs
+    from z2d.daemon.life import live
+    from z2d.daemon.trouble import EXIT_CONFIG
+
+    logs.set_up()
+    try:
+        settings = load(config, {name: value for name, value in flags.items() if value is not None})
+    except ConfigTrouble as trouble:
+        for problem in trouble.problems:
+            click.echo(f"z2d: {problem}", err=True)
+        sys.exit(EXIT_CONFIG)
+    logs.set_up(settings.log_level)
+    from z2d.daemon import serve as daemon
+
+    sys.exit(live(lambda notifier: getattr(daemon, what)(settings, notifier)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""The whole daemon, a worker alone, a migration alone: what the commands of `z2d` run.
+
+Everything opens in the order of the `async with` below and closes in its reverse: first the API with its sockets, then
+the services (jobs go back into the queue), then the last log lines, the pool, and the database server at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from z2d.api.app import create_app
+from z2d.api.auth import Auth, hash_token
+from z2d.api.serve import serve as serve_api
+from z2d.bus import Bus
+from z2d.config import Address, Settings
+from z2d.daemon import database, state
+from z2d.daemon.life import running
+from z2d.daemon.notify import Notifier
+from z2d.daemon.places import host_names, is_loopback, tcp_socket, unix_socket
+from z2d.daemon.trouble import EXIT_CONFIG, DaemonTrouble
+from z2d.media.admission import admit
+from z2d.media.ffmpeg import Ffmpeg, find_ffmpeg
+from z2d.media.process import sweep
+from z2d.media.ytdlp import FetchLimits, YtDlp
+from z2d.postgres.server import EmbeddedPostgres
+from z2d.store import health, presence
+from z2d.store.database import Database
+from z2d.store.listen import Listener
+from z2d.store.logs import LogWriter
+from z2d.wire.errors import DatabaseUnavailable
+from z2d.wire.service import Version
+from z2d.worker.service import Worker
+
+API_VERSION = 1
+READY_WITHIN_S = 30.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What runs without the API."""
+
+    db: Database
+    bus: Bus
+    listener: Listener
+    version: Version
+
+
+async def serve(settings: Settings, notifier: Notifier) -> None:
+    """`z2d serve`: API and worker, with a database server of our own where none is named. Runs until cancelled."""
+    with ExitStack() as held:
+        _occupy(settings, held)
+        sockets = [held.enter_context(unix_socket(settings.socket))]
+        names, auth = [str(settings.socket)], Auth()
+        if settings.listen:
+            bearer = _token(settings, settings.listen.host)
+            sockets.append(held.enter_context(tcp_socket(*settings.listen)))
+            bound = Address(settings.listen.host, sockets[-1].getsockname()[1])
+            names.append(f"http://{bound}")
+            auth = Auth(token_hash=hash_token(bearer), hosts=host_names(*bound, settings.hosts))
+        async with _running_parts(settings, notifier) as parts:
+            app = create_app(
+                db=parts.db,
+                bus=parts.bus,
+                admit=partial(admit, allow_private=settings.allow_private_networks),
+                state_dir=settings.state_dir,
+                jobs_dir=settings.state_dir / "jobs",
+                versions=parts.version,
+                slots=settings.slots,
+                listener_health=lambda: parts.listener.connected,
+                auth=auth,
+            )
+            async with serve_api(app, sockets):
+                await _until_ready(parts)
+                notifier.say("READY=1", f"STATUS=Ready at {', '.join(names)}")
+                log.info("z2d %s is ready at %s", parts.version.version, " and ".join(names))
+                await asyncio.Event().wait()
+
+
+async def work(settings: Settings, notifier: Notifier) -> None:
+    """`z2d worker`: only a worker, on the database of a daemon that runs elsewhere. Runs until cancelled."""
+    if settings.database_url is None:
+        raise DaemonTrouble("a worker alone needs the address of a database: set Z2_DATABASE_URL", EXIT_CONFIG)
+    with ExitStack() as held:
+        _occupy(settings, held)
+        async with _running_parts(settings, notifier) as parts:
+            await _until_ready(parts)
+            notifier.say("READY=1", "STATUS=Working")
+            log.info("the worker of z2d %s is ready", parts.version.version)
+            await asyncio.Event().wait()
+
+
+async def migrate(settings: Settings, notifier: Notifier) -> None:
+    """`z2d migrate`: bring the database to the newest schema, and end."""
+    with ExitStack() as held:
+        async with AsyncExitStack() as opened:
+            if settings.database_url is None:
+                _occupy(settings, held)
+                server = await opened.enter_async_context(_own_server(settings))
+                schema = await database.ready(server.dsn, notifier)
+            else:
+                schema = await database.ready(settings.database_url.get_secret_value(), notifier)
+            log.info("the database has schema version %d", schema)
+
+
+def _occupy(settings: Settings, held: ExitStack) -> None:
+    """Be the only daemon of this state folder, or raise DaemonTrouble."""
+    state.prepare(settings.state_dir)
+    held.enter_context(state.locked(settings.state_dir))
+
+
+def _own_server(settings: Settings) -> AbstractAsyncContextManager[EmbeddedPostgres]:
+    return database.embedded(settings.state_dir / "postgres", settings.postgres_bin)
+
+
+def _token(settings: Settings, host: str) -> str:
+    """The token for TCP. It is made on the first start, but never for an address others can reach."""
+    given = settings.token.get_secret_value() if settings.token else None
+    found = state.token(settings.token_file, given=given, make=is_loopback(host))
+    if found is None:
+        raise DaemonTrouble(
+            f"{host} can be reached from other machines, and there is no token: "
+            f"set Z2_TOKEN, or write one to {settings.token_file} (chmod 600)",
+            EXIT_CONFIG,
+        )
+    return found
+
+
+@asynccontextmanager
+async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterator[Parts]:
+    """Database, log writer, tools, listener and worker, running; each is closed after what stands on it."""
+    mark = state.installation(settings.state_dir)
+    if left := await sweep(mark):
+        log.warning("ended %d processes that a killed daemon had left running", left)
+    ffmpeg = Ffmpeg(_ffmpeg(settings), mark)
+    async with AsyncExitStack() as opened:
+        services: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+        if settings.database_url is None:
+            server = await opened.enter_async_context(_own_server(settings))
+            dsn, services["database server"] = server.dsn, server.supervise
+        else:
+            dsn = settings.database_url.get_secret_value()
+        schema = await database.ready(dsn, notifier)
+        db = await opened.enter_async_context(Database.open(dsn, size=10 + settings.slots))
+        logs = await opened.enter_async_context(LogWriter(db))
+        ytdlp = await opened.enter_async_context(
+            YtDlp(
+                installation=mark,
+                ffmpeg=ffmpeg,
+                allow_private=settings.allow_private_networks,
+                limits=_limits(settings),
+            )
+        )
+        bus, listener, version = Bus(), Listener(dsn), await _version(db, ffmpeg, schema)
+        worker = Worker(
+            db,
+            bus,
+            logs,
+            installation=mark,
+            slots=settings.slots,
+            state_dir=settings.state_dir,
+            library_dir=settings.library_dir,
+            ytdlp=ytdlp,
+            ffmpeg=ffmpeg,
+            lease_s=settings.lease_s,
+            poll_s=settings.poll_s,
+            version=version.version,
+        )
+        services |= {"listener": partial(listener.run, bus), "worker": worker.run}
+        if notifier.watchdog_s is not None:
+            services["watchdog"] = partial(_watch, db, notifier, notifier.watchdog_s)
+        await opened.enter_async_context(running(services))
+        yield Parts(db, bus, listener, version)
+
+
+def _ffmpeg(settings: Settings) -> Path:
+    if found := find_ffmpeg(settings.ffmpeg):
+        return found
+    if settings.ffmpeg:
+        raise DaemonTrouble(f"there is no program {settings.ffmpeg}: correct Z2_FFMPEG", EXIT_CONFIG)
+    raise DaemonTrouble("ffmpeg was not found: install it, or z2[standalone], or set Z2_FFMPEG", EXIT_CONFIG)
+
+
+def _limits(settings: Settings) -> FetchLimits:
+    return FetchLimits(
+        max_bytes=settings.max_download_bytes,
+        disk_reserve_bytes=settings.min_free_bytes,
+        stall_window_s=settings.stall_s,
+        extract_deadline_s=settings.extract_deadline_s,
+        download_deadline_s=settings.download_deadline_s,
+    )
+
+
+async def _version(db: Database, ffmpeg: Ffmpeg, schema: int) -> Version:
+    return Version(
+        version=metadata.version("z2"),
+        api=API_VERSION,
+        schema_=schema,
+        yt_dlp=metadata.version("yt-dlp"),
+        ffmpeg=await ffmpeg.version(),
+        postgresql=await health.server_version(db),
+    )
+
+
+async def _until_ready(parts: Parts) -> None:
+    """Until notifications arrive and a worker has signed on. Slow is not wrong: after a while it goes on without."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(READY_WITHIN_S):
+            while True:
+                with suppress(DatabaseUnavailable):
+                    if parts.listener.connected and await presence.live_workers(parts.db):
+                        return
+                await asyncio.sleep(0.02)
+
+
+async def _watch(db: Database, notifier: Notifier, period_s: float) -> None:
+    """Feed systemd's watchdog while this loop turns and the pool gives answers.
+
+    "The database is away" is an answer: restarting us would not bring it back. A pool that hangs is none.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(period_s / 2):
+                await health.ping(db)
+        except DatabaseUnavailable:
+            pass
+        except TimeoutError:
+            log.error("the database pool gave no answer within %.0f s", period_s / 2)
+            await asyncio.sleep(period_s / 4)
+            continue
+        notifier.say("WATCHDOG=1")
+        await asyncio.sleep(period_s / 4)
