@@ -1,0 +1,325 @@
+"""Takes one job through the stages: reuses what is finished, runs the rest, and says how it ended.
+
+How a job ends is a value (`Completed`, `Requeue`, `Failed`), not an exception: whoever holds the job writes it down.
+Cancellation and the loss of the job pass through as exceptions, after the stage has put its processes to rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from z2d.media.faults import MediaFault
+from z2d.pipeline import faultpoints
+from z2d.pipeline.folders import JobFolder
+from z2d.pipeline.journal import Journal, StageRecord
+from z2d.pipeline.policy import Again, Policy
+from z2d.pipeline.progress import WEIGHTS, Meter, Report, Ticker
+from z2d.pipeline.stage import Done, Fatal, Job, Retry, Skipped, Stage, Tools, Work
+from z2d.pipeline.stages.analysis import AnalysisStage
+from z2d.pipeline.stages.audio import AudioStage
+from z2d.pipeline.stages.download import DownloadStage
+from z2d.pipeline.stages.metadata import MetadataStage
+from z2d.pipeline.stages.publishing import PublishingStage
+from z2d.pipeline.stages.transcript import TranscriptStage
+from z2d.pipeline.wording import duration, sentence
+from z2d.wire.jobs import LogLevel, Outcome, StageName, StageStatus, WaitReason
+from z2d.wire.library import Artefact
+from z2d.wire.reasons import ErrorClass, hint
+
+STAGES: tuple[Stage, ...] = (
+    MetadataStage(),
+    DownloadStage(),
+    AudioStage(),
+    TranscriptStage(),
+    AnalysisStage(),
+    PublishingStage(),
+)
+
+PATIENCE = 3
+"""Starts of an optional stage that only has to wait (a closed site); then the job goes on without it."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """The job is done; `gaps` says what is missing, one sentence per stage."""
+
+    outcome: Outcome
+    duplicate_of: int | None = None
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Requeue:
+    """The job is to run again in `delay_s` seconds; with `gate_s` its whole site is left alone that long."""
+
+    reason: WaitReason
+    delay_s: float
+    attempt_used: bool
+    error_class: ErrorClass
+    message: str
+    stage: StageName
+    gate_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job has failed for good."""
+
+    error_class: ErrorClass
+    message: str
+    stage: StageName | None
+
+
+End = Completed | Requeue | Failed
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A failure in the pipeline's own terms. `final`: the stage knows that no retry helps."""
+
+    error_class: ErrorClass
+    message: str
+    after: float | None = None
+    final: bool = False
+
+
+def translate(error: BaseException) -> Fault:
+    """The one place where exceptions become error classes."""
+    match error:
+        case Retry():
+            return Fault(error.error_class, sentence(error.message), error.after)
+        case Fatal():
+            return Fault(error.error_class, sentence(error.message), final=True)
+        case MediaFault():
+            return Fault(error.error_class, sentence(error.message), error.retry_after)
+        case TimeoutError():
+            return Fault(ErrorClass.TIMEOUT, sentence(str(error) or "it took longer than it may"))
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return Fault(ErrorClass.DISK_FULL, "There is no room left on the disk.")
+        case _:
+            return Fault(ErrorClass.UNKNOWN, sentence(f"{type(error).__name__}: {error}"))
+
+
+class Run:
+    """One run of one job. `proceed` may be called again with the exception that ended the call before."""
+
+    def __init__(
+        self,
+        job: Job,
+        folder: JobFolder,
+        tools: Tools,
+        journal: Journal,
+        *,
+        policy: Policy | None = None,
+        stages: Sequence[Stage] = STAGES,
+    ) -> None:
+        self._job, self._folder, self._tools, self._journal = job, folder, tools, journal
+        self._policy = policy or Policy()
+        self._stages = stages
+        self._position = 0
+        self._meter = Meter({stage.name: WEIGHTS[stage.name] for stage in stages})
+        self._records: dict[StageName, StageRecord] = {}
+        self._finished: dict[StageName, Sequence[Artefact]] = {}
+        self._hashes: dict[StageName, str] = {}
+        self._skipped: dict[StageName, str] = {}
+        self._gaps: list[str] = []
+
+    async def proceed(self, stumbled: Exception | None = None) -> End:
+        """Run what is left of the job and say how it ends.
+
+        `stumbled`: an exception that came out of an earlier call, a bug. It counts as a failure of the stage in
+        which it happened, so that a bug in an optional stage costs no more than that stage.
+        """
+        if stumbled is not None:
+            if (end := await self._failure(stumbled)) is not None:
+                return end
+        elif self._position == 0:
+            await self._open()
+        while self._position < len(self._stages):
+            end = await self._pass(self._stages[self._position])
+            if end is not None:
+                return end
+        return await self._close()
+
+    async def _open(self) -> None:
+        """Put the folder right: only what finished stages claim counts."""
+        self._records = await self._journal.load()
+        done = {name: r for name, r in self._records.items() if r.status is StageStatus.DONE}
+        known = [artefact for record in done.values() for artefact in record.artefacts]
+
+        def put_right() -> list[str]:
+            self._folder.create()
+            return self._folder.reconcile(known, keep_downloads=StageName.DOWNLOAD not in done)
+
+        if removed := await asyncio.to_thread(put_right):
+            names = ", ".join(removed[:5]) + (" ..." if len(removed) > 5 else "")
+            self._log(LogLevel.DEBUG, None, f"Removed what an interrupted run had left: {names}")
+
+    async def _pass(self, stage: Stage) -> End | None:
+        """Get one stage behind us, by reuse or by work. Returns the job's end, if this was it."""
+        work = self._work_of(stage)
+        try:
+            await self._reuse_or_run(stage, work)
+        except (Retry, Fatal, MediaFault, OSError) as error:  # TimeoutError is an OSError
+            return await self._failure(error)
+        if stage.name is StageName.METADATA and not self._job.forced:
+            key = self._work_of(stage).metadata().media_key
+            if (other := await self._journal.same_media(key)) is not None:
+                self._log(LogLevel.INFO, stage.name, f"The same video is already job {other}; nothing more to do.")
+                await asyncio.to_thread(self._folder.clear_work)
+                return Completed(Outcome.DUPLICATE, duplicate_of=other)
+        self._position += 1
+        return None
+
+    async def _reuse_or_run(self, stage: Stage, work: Work) -> None:
+        record = self._records.get(stage.name, StageRecord())
+        input_hash = self._hashes[stage.name] = stage.input_hash(work)
+        if (
+            record.status is StageStatus.DONE
+            and record.input_hash == input_hash
+            and await stage.verify(work, record.artefacts)
+        ):
+            self._finished[stage.name] = record.artefacts
+            self._meter.settle(stage.name)
+            work.say("Reused: an earlier run has finished this stage and nothing has changed since.")
+            return
+        await self._journal.start(stage.name, input_hash, WEIGHTS[stage.name])
+        faultpoints.reached(stage.name, "start")
+        began = time.monotonic()
+        result = await self._run(stage, work)
+        if isinstance(result, Skipped):
+            self._skipped[stage.name] = result.reason
+            self._gaps.append(result.reason)
+            self._meter.drop(stage.name)
+            work.say(f"Skipped: {result.reason}", level=LogLevel.WARNING)
+            await self._journal.skipped(stage.name, result.reason)
+            return
+        faultpoints.reached(stage.name, "done")
+        await self._journal.done(stage.name, input_hash, result)
+        self._finished[stage.name] = result.artefacts
+        self._meter.settle(stage.name)
+        await self._write_manifest()
+        took = time.monotonic() - began
+        work.say(f"The {stage.name.value} stage took {duration(took)}.", took_ms=round(took * 1000))
+
+    async def _run(self, stage: Stage, work: Work) -> Done | Skipped:
+        async def write(report: Report) -> None:
+            await self._journal.progress(stage.name, report, self._meter.overall(stage.name, report.share))
+
+        try:
+            async with asyncio.timeout(stage.deadline_s) as deadline, Ticker(write) as ticker:
+
+                def progress(report: Report) -> None:
+                    ticker.report(report)
+                    faultpoints.reached(stage.name, "mid")
+
+                return await stage.run(self._work_of(stage, progress=progress))
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            message = f"The {stage.name.value} stage took longer than {duration(stage.deadline_s)}."
+            raise Retry(ErrorClass.TIMEOUT, message) from error
+
+    async def _failure(self, error: Exception) -> End | None:
+        """What a failure of the stage at hand means; None: the job goes on without the stage."""
+        stage, fault = self._stages[self._position], translate(error)
+        if fault.error_class is ErrorClass.UNKNOWN:
+            trace = traceback.format_exception(error)[-20:]
+            self._log(LogLevel.DEBUG, stage.name, "".join(trace).rstrip())
+        verdict = None if fault.final else self._verdict(stage, fault)
+        if verdict is not None:
+            return await self._again(stage, fault, verdict)
+        data = {"error_class": fault.error_class.value}
+        if stage.optional:
+            gap = f"No {_result_of(stage.name)}: {fault.message}"
+            self._log(LogLevel.WARNING, stage.name, f"{gap} The job goes on without it.", data)
+            await self._journal.failed(stage.name, fault.error_class, fault.message)
+            self._skipped[stage.name] = fault.message
+            self._gaps.append(gap)
+            self._meter.settle(stage.name)
+            self._position += 1
+            return None
+        self._log(LogLevel.ERROR, stage.name, f"{fault.message} {hint(fault.error_class)}", data)
+        if self._policy.decide(fault.error_class, attempt=1, max_attempts=2) is None:
+            await asyncio.to_thread(self._folder.clear_work)  # else a person's retry continues the download
+        return Failed(fault.error_class, fault.message, stage.name)
+
+    def _verdict(self, stage: Stage, fault: Fault) -> Again | None:
+        verdict = self._policy.decide(
+            fault.error_class, attempt=self._job.attempt, max_attempts=self._job.max_attempts, after=fault.after
+        )
+        waits_for_site = verdict is not None and verdict.gate_s is not None
+        starts = self._records.get(stage.name, StageRecord()).attempt + 1
+        if stage.optional and waits_for_site and starts >= PATIENCE:
+            return None
+        return verdict
+
+    async def _again(self, stage: Stage, fault: Fault, verdict: Again) -> Requeue:
+        if verdict.refresh and stage.name is not StageName.METADATA:
+            await self._journal.checkpoint(StageName.METADATA, {"stale": True})
+        then = f"Next try in {duration(verdict.delay_s)}"
+        if verdict.attempt_used:
+            then += f" (this was attempt {self._job.attempt} of {self._job.max_attempts})"
+        data = {"error_class": fault.error_class.value, "delay_s": round(verdict.delay_s, 1)}
+        self._log(LogLevel.WARNING, stage.name, f"{fault.message} {then}.", data)
+        return Requeue(
+            reason=verdict.reason,
+            delay_s=verdict.delay_s,
+            attempt_used=verdict.attempt_used,
+            error_class=fault.error_class,
+            message=fault.message,
+            stage=stage.name,
+            gate_s=verdict.gate_s,
+        )
+
+    async def _close(self) -> Completed:
+        await self._write_manifest()
+        await asyncio.to_thread(self._folder.clear_work)
+        if self._gaps:
+            self._log(LogLevel.WARNING, None, "Finished, but not complete. " + " ".join(self._gaps))
+            return Completed(Outcome.PARTIAL, gaps=tuple(self._gaps))
+        self._log(LogLevel.INFO, None, "Finished: everything is in the library.")
+        return Completed(Outcome.FULL)
+
+    async def _write_manifest(self) -> None:
+        versions = {stage.name: stage.version for stage in self._stages}
+        stages = {
+            name: (versions[name], self._hashes[name], tuple(artefacts)) for name, artefacts in self._finished.items()
+        }
+        await asyncio.to_thread(self._folder.write_manifest, self._job.id, stages)
+
+    def _work_of(self, stage: Stage, *, progress: Any = None) -> Work:
+        name = stage.name
+
+        def write_log(level: LogLevel, source: str, message: str, data: dict[str, Any] | None) -> None:
+            self._journal.log(level, name, source, message, data)
+
+        return Work(
+            stage=name,
+            job=self._job,
+            folder=self._folder,
+            tools=self._tools,
+            finished=dict(self._finished),
+            skipped=dict(self._skipped),
+            saved=self._records.get(name, StageRecord()).checkpoint,
+            write_log=write_log,
+            progress=progress or (lambda _progress: None),
+            checkpoint=lambda data: self._journal.checkpoint(name, data),
+        )
+
+    def _log(self, level: LogLevel, stage: StageName | None, message: str, data: dict[str, Any] | None = None) -> None:
+        self._journal.log(level, stage, "z2", message, data)
+
+
+def _result_of(stage: StageName) -> str:
+    return {
+        StageName.TRANSCRIPT: "transcript",
+        StageName.ANALYSIS: "analysis",
+        StageName.PUBLISHING: "library entry",
+    }.get(stage, stage.value)

@@ -1,0 +1,156 @@
+"""One job from its claim to the end of the run, whatever ends it.
+
+Four things can end a run: the pipeline comes to an end, a person wants the job cancelled or paused, the daemon
+stops (the slot is cancelled), or the job is no longer ours. Each has its own way out, and they may come in the same
+tick: what a person asked for is kept in the database and wins there, whatever is written here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from z2d.pipeline.folders import JobFolder
+from z2d.pipeline.policy import Policy
+from z2d.pipeline.runner import Completed, End, Failed, Requeue, Run
+from z2d.pipeline.stage import Job, Tools
+from z2d.store import claims
+from z2d.store.claims import Claim, LeaseLost
+from z2d.store.database import Database
+from z2d.store.logs import LogWriter
+from z2d.wire.jobs import JobStatus, LogLevel, WaitReason
+from z2d.wire.reasons import ErrorClass
+from z2d.worker.journal import StoreJournal
+from z2d.worker.patience import persist
+
+STOP_S = 8.0
+"""Longest time a job gets to end when the daemon stops: its processes have 5 s before they are killed, and how it
+ended is to be written. What is not done by then, the next start finds out."""
+FLUSH_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Held:
+    """A claimed job and the task that works on it. `carry` is called once, by the slot."""
+
+    def __init__(
+        self, claim: Claim, folder: JobFolder, *, db: Database, logs: LogWriter, tools: Tools, policy: Policy
+    ) -> None:
+        self.claim = claim
+        self._db, self._logs, self._folder = db, logs, folder
+        self._lost = self._cancel_wanted = self._pause_wanted = False
+        journal = StoreJournal(db, logs, claim, on_lost=self.lose)
+        job = Job(
+            id=claim.job_id,
+            url=claim.url,
+            attempt=claim.attempt,
+            max_attempts=claim.max_attempts,
+            options=claim.options,
+            forced=claim.forced,
+        )
+        self._run = Run(job, folder, tools, journal, policy=policy)
+        self._task = asyncio.create_task(self._to_the_end(), name=f"job {claim.job_id}")
+
+    def obey(self, *, cancel: bool, pause: bool) -> None:
+        """A person wants the job to end or to wait. Said twice is said once."""
+        if (cancel and not self._cancel_wanted) or (pause and not self._pause_wanted):
+            self._cancel_wanted |= cancel
+            self._pause_wanted |= pause
+            self._task.cancel()
+
+    def lose(self) -> None:
+        """The job is somebody else's now: stop at once and write nothing more."""
+        if not self._lost:
+            self._lost = True
+            self._task.cancel()
+
+    async def carry(self) -> None:
+        """Wait for the end of the run and write it down; when cancelled, put the job back into the queue first."""
+        ending = asyncio.create_task(self._end(), name=f"end of job {self.claim.job_id}")
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            self._task.cancel()
+            await asyncio.wait({ending}, timeout=STOP_S)
+            if not ending.done():
+                log.error("job %d did not end in time; the next start of z2 puts it back", self.claim.job_id)
+                ending.cancel()
+                await asyncio.wait({ending}, timeout=1)
+            raise
+
+    async def _end(self) -> None:
+        await asyncio.wait({self._task})
+        await self._settle()
+
+    async def _to_the_end(self) -> End:
+        """The run, with a net under it: a bug costs the stage or the job in which it shows, never the worker."""
+        stumbled: Exception | None = None
+        for _ in range(8):  # more often than there are stages: each may stumble once, and so may the saying of it
+            try:
+                return await self._run.proceed(stumbled)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                log.exception("job %d stumbled", self.claim.job_id)
+                stumbled = error
+        return Failed(ErrorClass.UNKNOWN, f"It stumbled again and again, at last over {type(stumbled).__name__}.", None)
+
+    async def _settle(self) -> None:
+        """Say in the database how the run ended, after the last line of its log."""
+        if self._lost or (not self._task.cancelled() and isinstance(self._task.exception(), LeaseLost)):
+            log.warning("job %d went to another worker; dropped", self.claim.job_id)
+            return
+        self._say_farewell()
+        if self._cancel_wanted:
+            await asyncio.to_thread(self._folder.clear_work)
+        while not await self._logs.flush(self.claim.job_id, timeout=FLUSH_S):
+            log.info("the end of job %d waits for its log", self.claim.job_id)
+        try:
+            status = await persist(self._write_end)
+        except LeaseLost:
+            log.warning("job %d went to another worker before its end was written", self.claim.job_id)
+            return
+        if status is JobStatus.CANCELLED:
+            await asyncio.to_thread(self._folder.clear_work)
+
+    def _say_farewell(self) -> None:
+        """The last line of a run that did not end by itself."""
+        if not self._task.cancelled():
+            return
+        if self._cancel_wanted:
+            words = "Cancelled, as asked."
+        elif self._pause_wanted:
+            words = "Paused, as asked. It continues here when it is resumed."
+        else:
+            words = "z2 stops; the job goes back into the queue and continues at the next start."
+        self._logs.write(self.claim.job_id, LogLevel.INFO, None, "z2", words)
+
+    async def _write_end(self) -> JobStatus:
+        if self._task.cancelled():
+            if self._cancel_wanted:
+                return await claims.cancelled(self._db, self.claim)
+            reason = WaitReason.USER if self._pause_wanted else WaitReason.SHUTDOWN
+            return await claims.requeue(self._db, self.claim, reason, 0, attempt_used=False)
+        match self._task.result():
+            case Completed() as end:
+                return await claims.finish(self._db, self.claim, end.outcome, duplicate_of=end.duplicate_of)
+            case Failed() as end:
+                return await claims.fail(self._db, self.claim, end.error_class, end.message, end.stage)
+            case Requeue() as end:
+                return await self._requeue(end)
+
+    async def _requeue(self, end: Requeue) -> JobStatus:
+        delay_s = end.delay_s
+        if end.gate_s is not None and self.claim.site is not None:
+            delay_s = await claims.close_gate(self._db, self.claim.site, end.gate_s, end.error_class.value)
+        return await claims.requeue(
+            self._db,
+            self.claim,
+            end.reason,
+            delay_s,
+            attempt_used=end.attempt_used,
+            error_class=end.error_class,
+            message=end.message,
+            stage=end.stage,
+        )
