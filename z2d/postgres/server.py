@@ -127,7 +127,10 @@ class EmbeddedPostgres:
             log.info("adopted the PostgreSQL server that was still running (pid %d)", self.pid)
         else:
             await self._start_fresh(account)
-        await self._ensure_database()
+        try:
+            await self._ensure_database()
+        except asyncpg.PostgresError as error:
+            raise PostgresTrouble(f"PostgreSQL does not give us our database: {error}") from None
 
     async def _start_fresh(self, account: Account) -> None:
         version = self._data / "PG_VERSION"
@@ -268,8 +271,8 @@ class EmbeddedPostgres:
             await asyncio.sleep(pause)
             try:
                 await self.start()
-            except PostgresTrouble as trouble:
-                log.error("%s", trouble)
+            except (PostgresTrouble, OSError) as trouble:
+                log.error("PostgreSQL cannot be started: %s", trouble)
 
     async def stop(self) -> None:
         """Stop fast and clean: connections are closed, a checkpoint is written. Returns when the server is gone."""
