@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.memory import MadeStage, MemoryJournal, tools
+from tests.support import eventually
 from z2d.media.faults import MediaFault
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.policy import Policy
@@ -223,8 +224,7 @@ async def test_progress_reaches_the_journal_and_never_falls(house: House) -> Non
         for share in (0.5, 0.2):
             before = len(house.journal.reports)
             work.progress(Report(share=share))
-            while len(house.journal.reports) == before:
-                await asyncio.sleep(0.01)
+            await eventually(lambda before=before: len(house.journal.reports) > before)
 
     house.stages[StageName.DOWNLOAD].behave = report
     await house.run()

@@ -72,10 +72,11 @@ def published(info: Mapping[str, Any]) -> tuple[datetime | None, Literal["second
 
 def chapters(found: Any, duration_ms: int | None) -> list[Chapter]:
     """Chapters in order; a missing end is the next one's start. Chapters without any length are left out."""
-    starts: list[tuple[int, int | None, str | None]] = []
-    for item in found[:MAX_LIST] if isinstance(found, list | tuple) else ():
-        if isinstance(item, Mapping) and (start := milliseconds(item.get("start_time"))) is not None:
-            starts.append((start, milliseconds(item.get("end_time")), text(item.get("title"), 300)))
+    starts = [
+        (start, milliseconds(item.get("end_time")), text(item.get("title"), 300))
+        for item in (found[:MAX_LIST] if isinstance(found, list | tuple) else ())
+        if isinstance(item, Mapping) and (start := milliseconds(item.get("start_time"))) is not None
+    ]
     starts.sort(key=lambda one: one[0])
     result = []
     for index, (start, end, title) in enumerate(starts):

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 from z2d.bus import Bus, JobChanged, Lagged, Resync, Subscription
@@ -214,7 +215,7 @@ class Worker:
     async def _tidy_after(self, rescued: Collection[int]) -> None:
         """Clear what unfinished work of the killed predecessor is left of jobs that will not go on."""
         for job_id in rescued:
-            if await persist(lambda job_id=job_id: self._is_over(job_id)):
+            if await persist(partial(self._is_over, job_id)):
                 await asyncio.to_thread(self._folder(job_id).clear_work)
 
     async def _is_over(self, job_id: int) -> bool:

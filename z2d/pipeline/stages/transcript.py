@@ -65,17 +65,20 @@ class TranscriptStage:
         return Skipped(f"None of the caption tracks could be used. {problems[0]}")
 
     async def _read(self, work: Work, track: Track) -> tuple[list[Segment], str]:
-        """The cues of a track; or none, and what is wrong with it."""
-        target = work.folder.work / f"captions.{track.format if track.format in captions.FORMATS else 'txt'}"
+        """The cues of a track; or none, and what is wrong with it. Its file is left in `work/`."""
+        target = work.folder.work / _file_name(track)
         try:
-            await work.tools.ytdlp.fetch(
-                work.info_json(),
-                track.url,
-                target,
-                max_bytes=captions.MAX_BYTES,
-                job_id=work.job.id,
-                log=work.log,
-            )
+            if track.url is None:  # the description holds the captions themselves
+                target.write_bytes((track.data or "").encode("utf-8", "replace"))
+            else:
+                await work.tools.ytdlp.fetch(
+                    work.info_json(),
+                    track.url,
+                    target,
+                    max_bytes=captions.MAX_BYTES,
+                    job_id=work.job.id,
+                    log=work.log,
+                )
         except MediaFault as fault:
             if worth_waiting(fault.error_class, work.job.attempt):
                 raise
@@ -84,10 +87,9 @@ class TranscriptStage:
         return cues, "it holds no text."
 
     async def _keep(self, work: Work, track: Track, cues: list[Segment]) -> Done:
-        duration_ms = work.metadata().duration_ms
-        transcript = transcript_of(track, cues, duration_ms)
-        suffix = track.format if track.format in captions.FORMATS else "txt"
-        original = work.folder.place(work.folder.work / f"captions.{suffix}", f"transcript/captions.{suffix}")
+        transcript = transcript_of(track, cues, work.metadata().duration_ms)
+        name = _file_name(track)
+        original = work.folder.place(work.folder.work / name, f"transcript/{name}")
         written = work.folder.write("transcript/transcript.json", transcript.model_dump_json(indent=1).encode())
         share = f", {transcript.coverage:.0%} of the video" if transcript.coverage is not None else ""
         work.say(
@@ -97,15 +99,21 @@ class TranscriptStage:
         )
         for warning in transcript.warnings:
             work.say(warning, level=LogLevel.WARNING)
+        language = transcript.language
         return Done(
             artefacts=[
                 await work.folder.artefact(
-                    FileKind.TRANSCRIPT_JSON, written, mime="application/json", language=transcript.language
+                    FileKind.TRANSCRIPT_JSON, written, mime="application/json", language=language
                 ),
-                await work.folder.artefact(FileKind.SUBTITLE, original, language=transcript.language),
+                await work.folder.artefact(FileKind.SUBTITLE, original, language=language),
             ],
             transcript=transcript,
         )
+
+
+def _file_name(track: Track) -> str:
+    """The caption file's name here; what the site calls it is no name for a file."""
+    return f"captions.{track.format if track.format in captions.FORMATS else 'txt'}"
 
 
 def worth_waiting(error_class: ErrorClass, attempt: int) -> bool:
