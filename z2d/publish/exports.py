@@ -47,8 +47,9 @@ def vtt(transcript: Transcript) -> str:
     blocks = [f"WEBVTT\nKind: captions\nLanguage: {language}\n"]
     for cue in transcript.cues:
         text = _cue_text(cue.text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        if cue.speaker:
-            text = f"<v {re.sub('[<>&]', '', _flat(cue.speaker))}>{text}"
+        # a name that ends in '--' would make an arrow of the bracket that closes the tag
+        if voice := re.sub("[<>&]", "", _flat(cue.speaker or "")).rstrip("- "):
+            text = f"<v {voice}>{text}"
         blocks.append(f"{_time(cue.start_ms, '.')} --> {_time(max(cue.start_ms, cue.end_ms), '.')}\n{text}\n")
     return "\n".join(blocks)
 
