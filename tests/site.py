@@ -50,7 +50,8 @@ MP4 = {"Content-Type": "video/mp4"}
 
 LDJSON = """{"@context": "https://schema.org", "@type": "VideoObject", "name": "A rabbit in three parts",
 "description": "A short film with chapters.", "duration": "PT7.8S", "uploadDate": "2023-05-04T03:02:01Z",
-"contentUrl": "/file.mp4", "thumbnailUrl": "/picture.jpg", "author": {"@type": "Person", "name": "The animators"},
+"contentUrl": "BASE/file.mp4", "thumbnailUrl": "BASE/picture.jpg",
+"author": {"@type": "Person", "name": "The animators"},
 "hasPart": [{"@type": "Clip", "name": "Waking", "startOffset": 0, "endOffset": 2.5},
 {"@type": "Clip", "name": "Stretching", "startOffset": 2.5, "endOffset": 5},
 {"@type": "Clip", "name": "Walking", "startOffset": 5, "endOffset": 7.8}]}"""
@@ -232,6 +233,11 @@ async def embed(request: web.Request) -> web.StreamResponse:
     return await page(f'<video src="{request.query["src"]}"></video>', "<title>Embedded</title>")(request)
 
 
+async def ldjson(request: web.Request) -> web.StreamResponse:
+    data = LDJSON.replace("BASE", str(request.url.origin()))
+    return await page("<p>film</p>", f'<title>x</title><script type="application/ld+json">{data}</script>')(request)
+
+
 async def hls_to(request: web.Request) -> web.StreamResponse:
     lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:1", "#EXTINF:1.0,", request.query["segment"], "#EXT-X-ENDLIST", ""]
     return await words("\n".join(lines), "application/vnd.apple.mpegurl")(request)
@@ -273,7 +279,7 @@ PAGES: dict[str, Handler] = {
     "/page": page(video("/file.mp4", "/captions.vtt"), "<title>A rabbit on a page</title>"),
     "/html-captions": page(video("/file.mp4", "/nothing"), "<title>Wrong captions</title>"),
     "/bomb-captions": page(video("/file.mp4", "/bomb.vtt"), "<title>A bomb</title>"),
-    "/ldjson": page("<p>film</p>", f'<title>x</title><script type="application/ld+json">{LDJSON}</script>'),
+    "/ldjson": ldjson,
     "/two": page('<video src="/file.mp4"></video><video src="/speech.mp4"></video>', "<title>Two</title>"),
     "/nothing": page("<p>no video here</p>", "<title>Nothing</title>"),
     "/feed.rss": words(FEED, "application/rss+xml"),

@@ -73,7 +73,8 @@ def hls() -> Path:
         path.mkdir(exist_ok=True)
         source = fixture("media/bbb_rabbit320.mp4")
         cut = ("-f", "hls", "-hls_time", "1", "-hls_list_size", "0", "-hls_segment_filename", path / "seg%03d.ts")
-        make("-i", source, "-c", "copy", *cut, path / "index.m3u8")
+        codecs = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv420p", "-c:a", "aac")
+        make("-i", source, *codecs, *cut, path / "index.m3u8")
         line = '#EXT-X-STREAM-INF:BANDWIDTH=800000,RESOLUTION=320x240,CODECS="avc1.42c00d,mp4a.40.2"'
         (path / "master.m3u8").write_text(f"#EXTM3U\n{line}\nindex.m3u8\n")
     return path

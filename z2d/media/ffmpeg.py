@@ -43,6 +43,7 @@ _INPUT_RULES = ("-protocol_whitelist", "file,pipe", "-format_whitelist", _FORMAT
 
 _MEMORY = 2 << 30
 _PROBE_S = 60.0
+_POINTER = re.compile(r" @ 0x[0-9a-f]+")
 _OUT_TIME = re.compile(r"out_time_us=(\d+)")
 # Longer media are checked by their sound and key frames alone: decoding every frame of hours would take hours.
 _FULL_CHECK_MS = 10 * 60 * 1000
@@ -109,7 +110,7 @@ class Ffmpeg:
         first: list[str] = []
         await self._run(["-version"], on_stdout=first.append, deadline_s=_PROBE_S)
         words = first[0].split() if first else []
-        return words[2] if len(words) > 2 else "unknown"
+        return words[2].removeprefix("n").partition("-")[0] if len(words) > 2 else "unknown"
 
     async def probe(self, file: Path, *, job_id: int | None = None) -> Probe:
         """What is in `file`. Raises MediaFault CORRUPT when it is no media file or has no stream that plays.
@@ -266,10 +267,11 @@ def _deadline(probe: Probe) -> float:
 
 
 def _last_error(lines: Sequence[str]) -> str:
-    return lines[-1] if lines else "ffmpeg said nothing"
+    return _POINTER.sub("", lines[-1]) if lines else "ffmpeg said nothing"
 
 
 def _failed(error_class: ErrorClass, errors: Sequence[str]) -> MediaFault:
     if any("No space left on device" in line for line in errors):
         return MediaFault(ErrorClass.DISK_FULL, "the disk is full")
-    return MediaFault(error_class, f"ffmpeg: {errors[0] if errors else 'failed without a word'}")
+    first = _POINTER.sub("", errors[0]) if errors else "failed without a word"
+    return MediaFault(error_class, f"ffmpeg: {first}")

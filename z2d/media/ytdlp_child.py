@@ -37,6 +37,12 @@ _PIECE = 65536
 _FETCH_MEMORY = 768 << 20
 _CONTINUATIONS = 5
 _WORTH_CONTINUING = 64 << 10
+# yt-dlp warns of these, but for plain pages and without ffprobe they are the ordinary way
+_NO_WARNINGS = (
+    "[generic] Falling back on generic information extractor",
+    "[generic] URL could be a direct video link",
+    "Unable to extract metadata: ffprobe not found",
+)
 # kinds of files that yt-dlp takes for a video when a site names them so
 _NO_VIDEO = frozenset(
     {"jpg", "jpeg", "png", "gif", "webp", "avif", "svg", "bmp", "tiff", "vtt", "srt", "ass", "ttml"}
@@ -88,7 +94,7 @@ class Logger:
     def warning(self, text: str) -> None:
         """A warning; the last one often says why there are no formats."""
         self.warnings.append(text)
-        self._answers.log(30, text)
+        self._answers.log(20 if text.startswith(_NO_WARNINGS) else 30, text)
 
     def error(self, text: str) -> None:
         """An error that an exception repeats."""
@@ -119,6 +125,14 @@ def prepare_ytdlp() -> None:
         return original(self, error, count, retries, *args, fatal=fatal, **kw)
 
     FileDownloader.report_retry = report_retry
+
+
+def warm_up() -> None:
+    """Do once what the first request would otherwise pay for: compile 1,800 URL patterns, load the HTTP handlers."""
+    with YoutubeDL({"quiet": True}) as ydl:
+        ydl.build_request_director(_REQUEST_HANDLERS.values())
+        for extractor in ydl._ies.values():
+            extractor.suitable("https://z2.invalid/")
 
 
 class Session:
@@ -329,6 +343,7 @@ def main() -> None:
     answers = Answers()
     guard = ConnectGuard()
     prepare_ytdlp()
+    warm_up()
     line = sys.stdin.buffer.readline()
     if line:
         serve(line, answers, guard)

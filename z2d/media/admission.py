@@ -1,0 +1,207 @@
+"""Which URLs are let in, and under which key a video is known before anything was fetched.
+
+Admission never connects anywhere; all it asks is a name server, with a timeout. The same address rules are applied
+again at connect time inside the yt-dlp child, because names and redirects can lie.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import threading
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+
+from z2d.media.addresses import forbidden
+from z2d.media.extractors import known_video
+from z2d.wire.errors import UrlInvalid, UrlPrivateAddress, UrlScheme, UrlUnsupported
+
+MAX_LENGTH = 4096
+_DNS_S = 3.0
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_PORT_FOLLOWS = re.compile(r":\d{1,5}(?:[/?#]|$)")
+_UNWANTED = re.compile(r"[\s\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+# Parts of an address that only say how somebody came here.
+_TRACKING = re.compile(r"utm_\w+|fbclid|gclid|igshid|si|feature|pp", re.IGNORECASE)
+_DEFAULT_PORT = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A URL that may be queued."""
+
+    url: str
+    """With a scheme, and the host in its plain form (no unusual spelling of a number, no Unicode)."""
+    site: str
+    """The host, or the site's own name where yt-dlp knows it, like "youtube": what rate limits are kept by."""
+    dedup_key: str
+    """Equal for two URLs of one video: "youtube:ID", or "url:NORMALISED" for pages that only the address names."""
+
+
+async def admit(url: str, *, allow_private: bool) -> Admitted:
+    """Check a URL that a client sent.
+
+    Raises UrlInvalid (no usable address), UrlScheme (not http or https), UrlPrivateAddress (leads to this machine or
+    a private network, unless `allow_private`) or UrlUnsupported (a site that yt-dlp refuses to serve). Names that
+    cannot be looked up are let in: a name server that is away must not empty somebody's batch; the job will see.
+    """
+    parts = _parse(url)
+    host = str(parts.hostname)
+    if not allow_private:
+        await _refuse_private(host, parts.port or _DEFAULT_PORT[parts.scheme])
+    clean = urlunsplit(parts)
+    video = await asyncio.to_thread(known_video, _without_list(parts))
+    if video is not None and video.refused:
+        raise UrlUnsupported(f"yt-dlp does not serve {host}: {video.refused}")
+    site = video.site if video is not None else host.removeprefix("www.")
+    if video is None or video.source_id is None:
+        return Admitted(clean, site, f"url:{normalised(clean)}")
+    return Admitted(clean, site, f"{video.extractor}:{video.source_id}")
+
+
+def media_key(info: Mapping[str, Any]) -> str:
+    """What makes two descriptions the same video: extractor and id, or the address where ids mean nothing.
+
+    Ids of plain pages come from file names, which are the same on many hosts.
+    """
+    extractor = str(info.get("extractor_key") or info.get("extractor") or "generic").lower()
+    source_id = info.get("id")
+    if extractor in ("generic", "html5mediaembed") or not source_id:
+        return f"url:{normalised(str(info.get('original_url') or info.get('webpage_url') or info.get('url') or ''))}"
+    return f"{extractor}:{source_id}"
+
+
+def normalised(url: str) -> str:
+    """The address without what does not change the page: default port, fragment, tracking, order of parameters."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    host = f"[{host}]" if ":" in host else host
+    port = f":{parts.port}" if parts.port and parts.port != _DEFAULT_PORT.get(parts.scheme) else ""
+    path = quote(unquote(parts.path, errors="surrogateescape"), safe="/:@!$&'()*+,;=~-._", errors="surrogateescape")
+    fields = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
+    query = urlencode(sorted((k, v) for k, v in fields if not _TRACKING.fullmatch(k)), errors="surrogateescape")
+    return urlunsplit((parts.scheme, host + port, path or "/", query, ""))
+
+
+def _parse(url: str) -> SplitResult:
+    """The parts of a usable http(s) URL, its host in plain form."""
+    url = url.strip()
+    if not url or len(url) > MAX_LENGTH:
+        raise UrlInvalid(f"a URL has 1 to {MAX_LENGTH} characters")
+    if _UNWANTED.search(url) or "\\" in url:
+        raise UrlInvalid("a URL holds no spaces, control characters or backslashes")
+    url = _with_scheme(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UrlInvalid(f"not a usable URL: {error}") from None
+    if "@" in parts.netloc:
+        raise UrlInvalid("a URL with a user name or password in it is not taken")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise UrlInvalid("the port is missing or 0")
+    if "__youtubedl_smuggle" in unquote(parts.fragment):
+        raise UrlInvalid("the fragment of this URL is reserved for yt-dlp's own use")
+    host = _plain_host(parts.hostname or "")
+    shown = f"[{host}]" if ":" in host else host
+    return parts._replace(netloc=f"{shown}:{port}" if port else shown)
+
+
+def _with_scheme(url: str) -> str:
+    """Add the scheme where a person left it out; refuse any but http and https."""
+    found = _SCHEME.match(url)
+    is_port = found is not None and _PORT_FOLLOWS.match(url, found.end() - 1)
+    if found is not None and not is_port:
+        scheme = found[1].lower()
+        if scheme not in ("http", "https"):
+            raise UrlScheme(f"{scheme}: is not accepted, only http:// and https:// URLs are")
+        if not url[found.end() :].startswith("//"):
+            raise UrlInvalid("after http: or https: two slashes are wanted")
+        return url
+    host = re.split(r"[/?#]", url.removeprefix("//"), maxsplit=1)[0]
+    name = host if host.startswith("[") else host.partition(":")[0]
+    if not (name.startswith("[") or "." in name.strip(".") or name.lower() == "localhost"):
+        raise UrlInvalid("this is neither a URL nor the name of a host")
+    own = _number(name.strip("[]")) is not None or name.lower() == "localhost"
+    return f"{'http' if own else 'https'}://{url.removeprefix('//')}"
+
+
+def _plain_host(host: str) -> str:
+    """The host in lower-case ASCII without a final dot; numbers in their usual form."""
+    host = unicodedata.normalize("NFKC", unquote(host)).lower().rstrip(".")
+    if (number := _number(host)) is not None:
+        return number
+    try:
+        host = host.encode("idna").decode("ascii") if not host.isascii() else host
+    except UnicodeError:
+        raise UrlInvalid("the host name is not valid") from None
+    if not host or len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")):
+        raise UrlInvalid("the host name is not valid")
+    return host
+
+
+def _number(host: str) -> str | None:
+    """The usual spelling of a numeric address in any spelling that systems accept (0x7f.1, 2130706433, ::1)."""
+    if ":" in host:
+        try:
+            return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, host.partition("%")[0]))
+        except OSError:
+            raise UrlInvalid("the IPv6 address is not valid") from None
+    if not re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}", host, re.IGNORECASE):
+        return None
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        raise UrlInvalid("the numeric address is not valid") from None
+
+
+def _without_list(parts: SplitResult) -> str:
+    """The URL of a single video: one that was opened from a list names the list too."""
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    if any(name == "v" for name, _ in query) or parts.hostname == "youtu.be":
+        query = [(name, value) for name, value in query if name not in ("list", "index", "start_radio")]
+        return urlunsplit(parts._replace(query=urlencode(query)))
+    return urlunsplit(parts)
+
+
+async def _refuse_private(host: str, port: int) -> None:
+    for address in await _addresses(host, port):
+        if forbidden(address):
+            raise UrlPrivateAddress(f"{host} leads to {address}, which is this machine or a private network")
+
+
+async def _addresses(host: str, port: int) -> list[str]:
+    """The addresses of a host; none when it has none or the name server does not answer.
+
+    A thread of its own for each lookup: one that hangs must neither fill the loop's pool nor hold up the end.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[str]] = loop.create_future()
+
+    def settle(found: list[str] | OSError) -> None:
+        if answer.done():
+            return
+        if isinstance(found, OSError):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+    def look_up() -> None:
+        found: list[str] | OSError
+        try:
+            found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        except OSError as error:
+            found = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, found)
+
+    threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
+    try:
+        return await asyncio.wait_for(answer, _DNS_S)
+    except OSError:  # unknown name, no name server, or no answer in time (TimeoutError is an OSError)
+        return []
