@@ -19,7 +19,7 @@ from aiohttp import web
 from z2d.api.answers import answer
 from z2d.api.jobs import job_id
 from z2d.api.keys import DB, JOBS_DIR
-from z2d.api.middleware import STARTED
+from z2d.api.middleware import STARTED, problem
 from z2d.api.queries import NoQuery, TranscriptParams
 from z2d.api.reading import path_id
 from z2d.publish.exports import MIME, export
@@ -102,7 +102,10 @@ async def _send(request: web.Request, info: FileInfo, handle: int) -> web.Stream
     if _matches(request.headers.get("If-None-Match"), etag):
         return web.Response(status=304, headers=headers)
     start, end = 0, now.st_size
-    part = _part(request, etag, now.st_size)
+    try:
+        part = _part(request, etag, now.st_size)
+    except errors.RangeNotSatisfiable as error:
+        return problem(error, {"Content-Range": f"bytes */{now.st_size}"})
     if part is not None:
         start, end = part
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{now.st_size}"

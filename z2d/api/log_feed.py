@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from z2d.api.queries import LogSocketParams
 from z2d.api.sockets import GONE, Closed, Socket
 from z2d.bus import Bus, JobChanged, Lagged, LogsAppended, Resync
-from z2d.store import lines
+from z2d.store import logs
 from z2d.store.database import Database
 from z2d.wire.errors import DatabaseUnavailable, JobNotFound
 from z2d.wire.events import End, Gap, LogHello
-from z2d.wire.jobs import FINISHED, JobStatus, LogLevel, LogLine
+from z2d.wire.jobs import FINISHED, JobStatus, LogLine
 
 PAGE = 500
 MESSAGE_BYTES = 256 * 1024
@@ -157,7 +157,7 @@ class Follower:
         tries = 0
         while True:
             try:
-                first, last, status = await lines.head(self._feed.db, self._job_id)
+                first, last, status = await logs.head(self._feed.db, self._job_id)
             except JobNotFound:
                 raise Closed(GONE, JobNotFound.title()) from None
             except DatabaseUnavailable:
@@ -170,13 +170,13 @@ class Follower:
         tries = 0
         while True:
             try:
-                page = await lines.page(
+                page = await logs.page(
                     self._feed.db,
                     self._job_id,
                     after=after,
                     before=before,
                     limit=limit,
-                    level=LogLevel[self._wanted.level] if self._wanted.level else None,
+                    level=self._wanted.level,
                     stage=self._wanted.stage,
                 )
             except DatabaseUnavailable:

@@ -58,17 +58,17 @@ async def failures(request: web.Request, handler: Handler) -> web.StreamResponse
     except errors.Z2Error as error:
         answer = problem(error)
         if error.status >= 500 and not isinstance(error, errors.DatabaseUnavailable | errors.ShuttingDown):
-            log.error("%s %s: %s", request.method, request.path, error.code, exc_info=error)
+            log.error("%s %s: %s", request.method, request.rel_url.raw_path, error.code, exc_info=error)
     except web.HTTPException as error:
         kind = _BY_STATUS.get(error.status, errors.InvalidRequest)
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         answer = problem(kind(), allow)
-    except ConnectionError:
-        raise  # the caller has gone; aiohttp puts the connection away
     except Exception:
-        log.exception("%s %s failed", request.method, request.path)
+        if request.transport is not None:  # else the caller has gone, which is no fault of anybody's
+            log.exception("%s %s failed", request.method, request.rel_url.raw_path)
         answer = problem(errors.Z2Error())
-    if started := request.get(STARTED):
+    started: web.StreamResponse | None = request.get(STARTED)
+    if started is not None:
         if request.transport is not None:
             request.transport.abort()  # half an answer must not look like a whole one
         return started

@@ -21,10 +21,10 @@ def _number(value: Any) -> Any:
     return value
 
 
-Number = Annotated[int, BeforeValidator(_number)]
+_DIGITS = BeforeValidator(_number)
 # Text that is compared with the database's, which cannot hold control characters.
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-Seq = Annotated[Number, Field(ge=0)]
+Seq = Annotated[int, Field(ge=0), _DIGITS]
 
 
 class NoQuery(Wire):
@@ -34,8 +34,8 @@ class NoQuery(Wire):
 class ListParams(Wire):
     """`GET /api/jobs`."""
 
-    limit: Annotated[Number, Field(ge=1, le=500)] = Field(50, description="Jobs per page")
-    offset: Annotated[Number, Field(ge=0, le=MAX_OFFSET)] = Field(
+    limit: Annotated[int, Field(ge=1, le=500), _DIGITS] = Field(50, description="Jobs per page")
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET), _DIGITS] = Field(
         0, description="Jobs to leave out at the start; for more than 10000 follow next_cursor, which costs the same "
         "at any depth"
     )  # fmt: skip
@@ -58,7 +58,7 @@ class LogParams(Wire):
 
     after: Seq | None = Field(None, description="Only lines with a larger seq")
     before: Seq | None = Field(None, description="Only lines with a smaller seq; alone: the last ones before it")
-    limit: Annotated[Number, Field(ge=1, le=500)] = 200
+    limit: Annotated[int, Field(ge=1, le=500), _DIGITS] = 200
     level: LevelName | None = Field(None, description="Lines of this level and above")
     stage: StageName | None = None
     q: Words | None = Field(None, description="Text that the message contains")
@@ -80,7 +80,7 @@ class LogSocketParams(Wire):
     """`WS /ws/jobs/{job_id}/logs`."""
 
     after: Seq | None = Field(None, description="seq of the last line seen; default: from the first line")
-    tail: Annotated[Number, Field(ge=0, le=100_000)] | None = Field(
+    tail: Annotated[int, Field(ge=0, le=100_000), _DIGITS] | None = Field(
         None, description="Begin with the last so many lines"
     )
     level: LevelName | None = Field(None, description="Lines of this level and above")

@@ -1,0 +1,112 @@
+"""The document and the routes are one thing: the document is valid, complete, and each of its examples is true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from tests.api.world import World
+from z2d.api.openapi import document
+from z2d.api.routes import routes
+
+DOCUMENT = document(routes(), "0.1.0")
+
+
+def test_the_document_is_valid_openapi_3_1() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    validate(DOCUMENT)
+
+
+def test_every_call_of_the_contract_is_there() -> None:
+    found = {f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert found == {
+        "POST /api/jobs",
+        "GET /api/jobs",
+        "POST /api/jobs/batch",
+        "GET /api/jobs/{job_id}",
+        "DELETE /api/jobs/{job_id}",
+        "POST /api/jobs/{job_id}/retry",
+        "GET /api/jobs/{job_id}/logs",
+        "GET /api/jobs/{job_id}/files/{file_id}",
+        "GET /api/jobs/{job_id}/transcript",
+        "GET /api/stats",
+        "GET /api/version",
+        "GET /api/openapi.json",
+        "GET /healthz",
+        "GET /readyz",
+        "GET /ws/jobs/status",
+        "GET /ws/jobs/{job_id}/logs",
+    }
+
+
+def test_operations_have_different_names() -> None:
+    names = [operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()]
+    assert len(set(names)) == len(names)
+
+
+def schema(found: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator({**found, "components": DOCUMENT["components"]})
+
+
+def examples_of_the_document() -> list[Any]:
+    """(id, method, path, operation, example's name) of every example, read from the document alone."""
+    found = []
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            names: dict[str, None] = {}
+            for parameter in operation.get("parameters", ()):
+                names |= dict.fromkeys(parameter.get("examples", ()))
+            names |= dict.fromkeys(body_of(operation).get("examples", ()))
+            found += [pytest.param(method, path, operation, name, id=f"{method}-{path}-{name}") for name in names]
+    return found
+
+
+def body_of(operation: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    return content
+
+
+STATUS = {(route.method.lower(), route.path, one.name): one.status for route in routes() for one in route.examples}
+
+
+@pytest.mark.parametrize(("method", "path", "operation", "name"), examples_of_the_document())
+async def test_every_example_is_true(
+    seeded: World, method: str, path: str, operation: dict[str, Any], name: str
+) -> None:
+    query: list[tuple[str, str]] = []
+    headers = {}
+    for parameter in operation.get("parameters", ()):
+        if name not in parameter.get("examples", {}):
+            continue
+        value = parameter["examples"][name]["value"]
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", str(value))
+        elif parameter["in"] == "query":
+            query += [(parameter["name"], str(one)) for one in (value if isinstance(value, list) else [value])]
+        else:
+            headers[parameter["name"]] = value
+    body = body_of(operation).get("examples", {}).get(name)
+    more = {"json": body["value"]} if body else {}
+    async with seeded.unix.request(method, path, params=query, headers=headers, **more) as answer:
+        told = operation["responses"][str(answer.status)]
+        assert answer.status == STATUS[method, operation_path(operation), name], await answer.text()
+        media = told["content"][answer.content_type if answer.content_type in told["content"] else "video/*"]
+        if answer.content_type.endswith("json"):
+            said = await answer.json(content_type=None)
+            schema(media["schema"]).validate(said)
+            if name in media.get("examples", {}):
+                assert said == media["examples"][name]["value"]
+
+
+def operation_path(operation: dict[str, Any]) -> str:
+    for path, methods in DOCUMENT["paths"].items():
+        if operation in methods.values():
+            return str(path)
+    raise AssertionError
+
+
+async def test_the_served_document_is_this_one(world: World) -> None:
+    assert await world.call("GET", "/api/openapi.json") == (200, DOCUMENT)

@@ -1,0 +1,110 @@
+"""Clients that do not read: nobody else notices, nothing grows, and the daemon still stops at once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.api.seed import queue, say, seed
+from tests.api.test_doors import HANDSHAKE
+from tests.api.world import World, running
+from tests.support import eventually, short_tmp
+from z2d.api import keys, sockets
+from z2d.store.database import Database
+
+
+async def stuck_client(path: Path, target: str) -> socket.socket:
+    """A WebSocket client with a tiny buffer that says hello and then never reads."""
+    one = socket.socket(socket.AF_UNIX)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    one.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(one, str(path))
+    lines = [f"GET {target} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in HANDSHAKE.items())]
+    await loop.sock_sendall(one, "\r\n".join([*lines, "", ""]).encode())
+    return one
+
+
+def writers() -> int:
+    return sum(task.get_name() == "socket-writer" for task in asyncio.all_tasks())
+
+
+async def test_one_stuck_client_and_twenty_good_ones(seeded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "SEND_S", 2.0)
+    await seeded.db.execute("UPDATE jobs SET url = 'https://media.example/' || repeat('x', 4000)")
+    stuck = await stuck_client(seeded.socket, "/ws/jobs/2/logs")
+    await eventually(lambda: writers() == 1)
+    arrived: dict[int, list[float]] = {}
+    async with asyncio.TaskGroup() as group:
+        good = [await seeded.unix.ws_connect("/ws/jobs/2/logs") for _ in range(20)]
+
+        async def read(ws: aiohttp.ClientWebSocketResponse) -> None:
+            async for frame in ws:
+                for line in frame.json().get("lines", ()):
+                    arrived.setdefault(line["seq"], []).append(time.monotonic())
+
+        for ws in good:
+            group.create_task(read(ws))
+        said: dict[int, float] = {}
+        for _ in range(60):
+            before = time.monotonic()
+            said[await say(seeded.db, 2, 1, text="y" * 8000)] = before
+        await eventually(lambda: len(arrived.get(max(said), ())) == 20, what="the good ones have read everything")
+        delays = sorted(at - said[seq] for seq in said for at in arrived[seq])
+        assert delays[int(len(delays) * 0.99)] < 1.0
+        assert all(len(arrived[seq]) == 20 for seq in said)
+        await eventually(lambda: len(seeded.app[keys.SOCKETS]) == 20, what="the stuck one is gone")
+        for ws in good:
+            await ws.close()
+    stuck.close()
+    await eventually(lambda: writers() == 0)
+
+
+async def test_a_stuck_status_client_is_cut_off(seeded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "SEND_S", 1.0)
+    for number in range(100):
+        await queue(seeded.db, f"https://media.example/{number}/" + "x" * 3000)
+    stuck = await stuck_client(seeded.socket, "/ws/jobs/status")
+    await eventually(lambda: writers() == 1)
+    await eventually(lambda: len(seeded.app[keys.SOCKETS]) == 0, what="the stuck one is gone")
+    stuck.close()
+
+
+async def test_stopping_waits_for_no_client(dsn: str, db: Database) -> None:
+    with short_tmp() as folder:
+        async with running(dsn, db, folder) as world:
+            await seed(db, world.jobs_dir)
+            for _ in range(10):
+                await say(db, 1, 50, text="z" * 8000)
+            stuck = await stuck_client(world.socket, "/ws/jobs/1/logs")
+            silent = await asyncio.open_unix_connection(str(world.socket))
+            idle = await world.unix.ws_connect("/ws/jobs/status")
+            assert (await idle.receive_json(timeout=5))["type"] == "hello"
+            await eventually(lambda: writers() == 2)
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 5
+        while (frame := await idle.receive(timeout=1)).type is aiohttp.WSMsgType.TEXT:
+            pass
+        assert idle.close_code == 1001
+        assert frame.type is aiohttp.WSMsgType.CLOSE
+        stuck.close()
+        silent[1].close()
+        await eventually(lambda: writers() == 0)
+
+
+async def test_sockets_are_counted(seeded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeded.app[keys.SOCKETS], "_limit", 2)
+    first = await seeded.unix.ws_connect("/ws/jobs/status")
+    second = await seeded.unix.ws_connect("/ws/jobs/1/logs?after=0")
+    await second.receive(timeout=5)
+    third = await seeded.unix.ws_connect("/ws/jobs/2/logs")
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await seeded.unix.ws_connect("/ws/jobs/status")
+    assert refused.value.status == 429
+    for ws in (first, second, third):
+        await ws.close()
