@@ -1,0 +1,74 @@
+"""Both sockets through a restart of the daemon: every log line once and in order, the same picture for every client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from typing import Any
+
+import aiohttp
+
+from tests.e2e.harness import Daemon
+from tests.site import Site
+from tests.support import eventually
+
+
+async def follow(daemon: Daemon, path: str, until: str) -> list[dict[str, Any]]:
+    """Messages of one socket until one of type `until`, or until the server goes away."""
+    got: list[dict[str, Any]] = []
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(daemon.socket))) as session,
+        asyncio.timeout(60),
+        session.ws_connect(f"http://localhost{path}") as ws,
+    ):
+        async for message in ws:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                break
+            got.append(json.loads(message.data))
+            if got[-1]["type"] == until:
+                break
+    return got
+
+
+def lines(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for message in messages if message["type"] == "lines" for line in message["lines"]]
+
+
+async def test_every_log_line_once_through_a_restart(daemon: Daemon, site: Site) -> None:
+    await asyncio.to_thread(daemon.start)
+    job = (await asyncio.to_thread(daemon.json, "submit", site.url("/slow.mp4?rate=400000")))["id"]
+
+    first = asyncio.create_task(follow(daemon, f"/ws/jobs/{job}/logs", "end"), name="first follower")
+    await eventually(lambda: site.sent["/slow.mp4"] > 400_000, 30, what="the download is under way")
+    await asyncio.to_thread(daemon.stop, signal.SIGTERM)
+    before = await first
+    assert before[0]["type"] == "hello"
+    assert before[-1]["type"] != "end"
+
+    await asyncio.to_thread(daemon.start)
+    seen = lines(before)
+    after = await follow(daemon, f"/ws/jobs/{job}/logs?after={seen[-1]['seq']}", "end")
+    assert after[-1] == {"type": "end", "status": "COMPLETED"}
+    together = [line["seq"] for line in seen + lines(after)]
+    assert together == list(range(1, len(together) + 1))
+
+    whole = lines(await follow(daemon, f"/ws/jobs/{job}/logs", "end"))
+    assert whole == seen + lines(after)
+
+
+async def test_the_status_socket_resumes_or_starts_afresh(daemon: Daemon, site: Site) -> None:
+    await asyncio.to_thread(daemon.start)
+    first = await follow(daemon, "/ws/jobs/status", "snapshot")
+    assert [message["type"] for message in first] == ["hello", "snapshot"]
+    seq = first[-1]["seq"]
+
+    job = (await asyncio.to_thread(daemon.json, "submit", site.url("/page"), "--wait"))["id"]
+    missed = await follow(daemon, f"/ws/jobs/status?since={seq}", "job")
+    assert "snapshot" not in [message["type"] for message in missed]
+    assert missed[-1]["job"]["id"] == job
+
+    await asyncio.to_thread(daemon.stop, signal.SIGTERM)
+    await asyncio.to_thread(daemon.start)
+    again = await follow(daemon, f"/ws/jobs/status?since={seq}", "snapshot")
+    assert again[-1]["type"] == "snapshot", "numbers of an older daemon cannot be resumed"
