@@ -104,8 +104,11 @@ class Work:
     """Keep a small dict for the next run of this stage, should this one be interrupted."""
 
     def log(self, level: LogLevel, source: str, message: str) -> None:
-        """A line of somebody else (yt-dlp, ffmpeg) in the job's log; the shape the media room calls back with."""
-        self.write_log(level, source, message, None)
+        """A line of somebody else (yt-dlp, ffmpeg); the shape the media room calls back with.
+
+        What they say in passing is detail: the story of the job is told by the stages.
+        """
+        self.write_log(LogLevel.DEBUG if level is LogLevel.INFO else level, source, message, None)
 
     def say(self, message: str, *, level: LogLevel = LogLevel.INFO, **data: Any) -> None:
         """One event of the job's story, for a person; `data` for programs."""

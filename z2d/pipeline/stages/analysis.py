@@ -41,8 +41,6 @@ class AnalysisStage:
     async def run(self, work: Work) -> Done | Skipped:
         """Analyse the transcript; without one, title and description, and say so."""
         request = request_of(work, self.input_hash(work))
-        if not request.cues:
-            work.say("There is no transcript: only title and description are analysed.", level=LogLevel.WARNING)
         asked, answer = work.folder.work / "analysis-request.json", work.folder.work / "analysis.json"
         asked.write_text(request.model_dump_json(), encoding="utf-8")
         work.progress(Report())
@@ -53,8 +51,9 @@ class AnalysisStage:
             raise Retry(ErrorClass.UNKNOWN, "The analysis left no usable result.") from error
         asked.unlink(missing_ok=True)
         placed = work.folder.place(answer, "analysis/analysis.json")
+        basis = f"{len(request.cues)} cues" if request.cues else "title and description"
         work.say(
-            f"Analysed {len(request.cues)} cues: {len(analysis.insights)} key passages, {len(analysis.topics)} topics, "
+            f"Analysed {basis}: {len(analysis.insights)} key passages, {len(analysis.topics)} topics, "
             f"{len(analysis.chapters)} chapters, {len(analysis.keywords)} keywords.",
             grounded=f"{analysis.grounding_verified} of {analysis.grounding_total}",
         )

@@ -18,6 +18,8 @@ from z2d.wire.library import Artefact, Chapter, FileKind, Metadata
 from z2d.wire.reasons import ErrorClass
 
 THUMBNAIL_MAX_BYTES = 20 << 20
+PICTURES = {"jpeg_pipe": "jpg", "png_pipe": "png", "webp_pipe": "webp"}
+"""ffmpeg's names of what a thumbnail may be, and the extension each gets."""
 SMALL_HEIGHT = 480
 """Picture height asked for when the wanted format is too large."""
 
@@ -63,22 +65,22 @@ class DownloadStage:
         return Done(artefacts=artefacts, metadata=metadata)
 
     async def _fetch_or_fall_back(self, work: Work) -> Path:
-        options = work.job.options
+        options, metadata = work.job.options, work.metadata()
+        if metadata.format_id:
+            size = f", {metadata.width}x{metadata.height}" if metadata.width and metadata.height else ""
+            work.say(f"Fetching format {metadata.format_id}{size}.")
         try:
-            return await self._fetch(work, work.info_json(), options)
+            return await self._fetch(work, options)
         except MediaFault as fault:
             plainer = plainer_options(options, fault.error_class)
             if plainer is None:
                 raise
             work.say(f"{wording.sentence(fault.message)} Trying a plainer format.", level=LogLevel.WARNING)
-        # the choice of a format is part of info.json, so it is made anew, in the place for unfinished things
-        aside = work.folder.work / "plainer"
-        await work.tools.ytdlp.extract(work.job.url, folder=aside, options=plainer, job_id=work.job.id, log=work.log)
-        return await self._fetch(work, aside / "source" / "info.json", plainer)
+            return await self._fetch(work, plainer)
 
-    async def _fetch(self, work: Work, info_json: Path, options: JobOptions) -> Path:
+    async def _fetch(self, work: Work, options: JobOptions) -> Path:
         return await work.tools.ytdlp.download(
-            info_json,
+            work.info_json(),
             work.folder.root,
             options=options,
             job_id=work.job.id,
@@ -88,23 +90,25 @@ class DownloadStage:
 
     async def _thumbnail(self, work: Work, url: str) -> Artefact | None:
         """The poster, as an extra: without it the job is no less complete."""
-        suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
-        name = f"thumbnail{suffix if suffix in {'.jpg', '.jpeg', '.png', '.webp'} else '.jpg'}"
         try:
             fetched = await work.tools.ytdlp.fetch(
                 work.info_json(),
                 url,
-                work.folder.work / name,
+                work.folder.work / "thumbnail",  # no extension: what it is shows in its bytes
                 max_bytes=THUMBNAIL_MAX_BYTES,
                 job_id=work.job.id,
                 log=work.log,
             )
-            await work.tools.ffmpeg.probe(fetched, job_id=work.job.id)
+            found = await work.tools.ffmpeg.probe(fetched, job_id=work.job.id)
         except MediaFault as fault:
             work.say(f"No thumbnail: {wording.sentence(fault.message)}", level=LogLevel.DEBUG)
             return None
-        placed = work.folder.place(fetched, f"media/{name}")
-        return await work.folder.artefact(FileKind.THUMBNAIL, placed, mime=mimetypes.guess_type(name)[0])
+        suffix = PICTURES.get(found.container)
+        if suffix is None:
+            work.say(f"No thumbnail: {found.container} is no kind of picture.", level=LogLevel.DEBUG)
+            return None
+        placed = work.folder.place(fetched, f"media/thumbnail.{suffix}")
+        return await work.folder.artefact(FileKind.THUMBNAIL, placed, mime=mimetypes.guess_type(placed.name)[0])
 
 
 def plainer_options(options: JobOptions, error_class: ErrorClass) -> JobOptions | None:
