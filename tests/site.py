@@ -70,7 +70,8 @@ class Seen:
 class Site:
     """The site; `hits` counts requests by path, `seen` keeps each. Needs nothing but the fixtures and ffmpeg."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.hits: Counter[str] = Counter()
         self.seen: list[Seen] = []
         self.sent: Counter[str] = Counter()
@@ -78,9 +79,9 @@ class Site:
         self.port = 0
         self._runner: web.AppRunner | None = None
 
-    def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
+    def url(self, path: str = "/") -> str:
         """The absolute address of a path."""
-        return f"http://{host}:{self.port}{path}"
+        return f"http://{self.host}:{self.port}{path}"
 
     async def __aenter__(self) -> Site:
         app = web.Application(middlewares=[self._count])
@@ -90,7 +91,7 @@ class Site:
             app.router.add_get(path, handler)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
         await self._runner.setup()
-        server = web.TCPSite(self._runner, "127.0.0.1", 0)
+        server = web.TCPSite(self._runner, self.host, 0)
         await server.start()
         self.port = self._runner.addresses[0][1]
         return self

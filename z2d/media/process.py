@@ -101,9 +101,10 @@ async def lines_of(stream: asyncio.StreamReader, limit: int = MAX_LINE) -> Async
 class Group:
     """A child program and everything it starts. Made by `Group.start`, ended by leaving its `async with` block."""
 
-    def __init__(self, process: asyncio.subprocess.Process, leash_fd: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, leash_fd: int, grace_s: float) -> None:
         self._process = process
         self._leash_fd = leash_fd
+        self._grace_s = grace_s
         self._ended = False
         assert process.stdout is not None
         assert process.stderr is not None
@@ -145,7 +146,7 @@ class Group:
             raise
         finally:
             os.close(watched)
-        return cls(process, leash_fd)
+        return cls(process, leash_fd, grace_s)
 
     @property
     def session(self) -> int:
@@ -173,12 +174,7 @@ class Group:
         try:
             if self.running:
                 self._ask_politely()
-                try:
-                    async with asyncio.timeout(GRACE_S + 2):
-                        await self._process.wait()
-                except TimeoutError:
-                    leash.signal_all([self.session], signal.SIGKILL)
-                    await self._process.wait()
+                await self._leash_gone(within=self._grace_s + 2)
             await self._empty_session()
         finally:
             self.drop()
@@ -194,6 +190,17 @@ class Group:
             os.write(self._leash_fd, b"T")
         except BrokenPipeError:  # the leash is gone already
             return
+
+    async def _leash_gone(self, within: float) -> None:
+        """Wait for the leash, and kill it when it does not end by itself.
+
+        Polled: `wait()` also waits for the pipes, which orphans of a killed leash hold open.
+        """
+        until = time.monotonic() + within
+        while self.running:
+            if time.monotonic() > until:
+                leash.signal_all([self.session], signal.SIGKILL)
+            await asyncio.sleep(0.01)
 
     async def _empty_session(self) -> None:
         """The leash leaves an empty session behind; this is for the case that the leash itself was killed."""

@@ -17,11 +17,11 @@ import signal
 import stat
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from z2d.media.faults import MediaFault
 from z2d.media.ffmpeg import Ffmpeg, Probe, extension_of, private_folder
@@ -74,6 +74,8 @@ class YtDlp:
     `ffmpeg` merges and checks downloads; `allow_private` opens private networks to jobs (tests, a media server at
     home). Every method raises `MediaFault` and nothing else, and leaves no process behind, also when cancelled.
     """
+
+    child_arguments: ClassVar[Sequence[str]] = ("-m", "z2d.media.ytdlp_child")
 
     def __init__(
         self, *, installation: str, ffmpeg: Ffmpeg, allow_private: bool = False, limits: FetchLimits | None = None
@@ -227,7 +229,7 @@ class YtDlp:
 
     async def _start_child(self) -> Group:
         return await Group.start(
-            [sys.executable, "-I", "-X", "utf8", "-m", "z2d.media.ytdlp_child"],
+            [sys.executable, "-I", "-X", "utf8", *self.child_arguments],
             installation=self._installation,
             limits=Limits(memory_bytes=self.limits.memory_bytes, file_bytes=self.limits.max_bytes),
             stdin=True,
