@@ -48,7 +48,7 @@ def _places(page: Page, job: Json) -> None:
     media = {Path(file["path"]).suffix for file in job.get("files") or [] if file["kind"] == "media"}
     try:
         names = sorted(path.name for path in Path(folder).iterdir())
-    except OSError:
+    except (OSError, ValueError):  # elsewhere, not for this account, or no path at all
         names = []
     for name in names:
         kind = "note" if name.endswith(".md") else "media" if Path(name).suffix in media else None

@@ -78,6 +78,10 @@ class Output:
         """One record for programs: fields with tabs between them, empty where there is no value."""
         print("\t".join(safe(value) for value in values))
 
+    def path(self, path: str) -> None:
+        """A path: exact in a pipe, where a program will use it; readable on a terminal."""
+        sys.stdout.write((safe(path) if self.terminal else path) + "\n")
+
     def raw(self, text: str) -> None:
         """A document as it is; on a terminal without anything that could act on it."""
         text = safe(text, lines=True) if self.terminal else text

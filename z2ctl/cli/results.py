@@ -42,7 +42,7 @@ def path_command(app: App, job_id: int) -> None:
     if app.out.as_json:
         app.out.json({"id": job_id, "path": folder})
     else:
-        app.out.raw(folder)
+        app.out.path(folder)
 
 
 @click.command("open")
@@ -55,7 +55,7 @@ def open_command(app: App, job_id: int) -> None:
     if app.out.as_json:
         app.out.json({"id": job_id, "path": folder})
     else:
-        app.out.raw(folder)
+        app.out.path(folder)
     opener = shutil.which("xdg-open")
     if opener is None or not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         say("There is no desktop here to open it with.")
