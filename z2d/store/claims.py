@@ -50,7 +50,7 @@ _CLAIM = """
         SELECT j.id FROM jobs j
         WHERE j.status = 'QUEUED' AND j.deleted_at IS NULL AND j.run_after <= now()
           AND NOT EXISTS (SELECT FROM site_gates g WHERE g.site = j.site AND (g.not_before > now()
-                OR EXISTS (SELECT FROM jobs r WHERE r.status = 'RUNNING' AND r.site = g.site)))
+                OR EXISTS (SELECT FROM jobs r WHERE r.worker_id IS NOT NULL AND r.site = g.site)))
           AND EXISTS (SELECT FROM workers w WHERE w.id = $1 AND w.state = 'ACTIVE')
         ORDER BY j.priority DESC, j.run_after, j.id
         LIMIT 1 FOR NO KEY UPDATE OF j SKIP LOCKED
@@ -76,7 +76,7 @@ async def claim(db: Database, worker_id: str) -> Claim | None:
     fields = dict(row)
     known = JobOptions.model_fields.keys() & fields["options"].keys()  # a newer z2 may have stored more
     options = JobOptions.model_validate({name: fields["options"][name] for name in known})
-    return Claim(**{**fields, "job_id": fields.pop("id"), "worker_id": worker_id, "options": options})
+    return Claim(job_id=fields.pop("id"), worker_id=worker_id, **{**fields, "options": options})
 
 
 _NEXT_DUE = """

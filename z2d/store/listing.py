@@ -1,0 +1,158 @@
+"""The list of jobs as a question: filters, order and place, and the SQL that answers it.
+
+There is one SQL text per combination of filters and order. An optional condition such as `$1 IS NULL OR status = $1`
+inside one text makes PostgreSQL choose a plan for all cases, measured a thousand times slower at a million jobs. Pages
+go on by keyset (the last row's sort key), which costs the same at any depth. The texts are put together from words of
+this module alone; whatever a caller gives is a parameter.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from z2d.store.clean import clean_text
+from z2d.wire.errors import InvalidRequest
+from z2d.wire.jobs import JobStatus
+
+COUNT_LIMIT = 10_000  # a filtered list is counted no further
+
+Sort = Literal["created_at", "finished_at", "title", "status", "priority"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What to list. Empty or None filters nothing; `since` <= created_at < `until`; `cursor` comes from a page before.
+
+    `q`: every word of it begins a word of the title or the URL.
+    """
+
+    limit: int = 50
+    offset: int = 0
+    cursor: str | None = None
+    status: list[JobStatus] | tuple[JobStatus, ...] = ()
+    sort: Sort = "created_at"
+    order: Literal["asc", "desc"] = "desc"
+    q: str | None = None
+    site: str | None = None
+    channel: str | None = None
+    tag: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class _Key(NamedTuple):
+    """A part of a sort key: the expression as its index has it, and its type."""
+
+    sql: str
+    type: str
+
+
+_CREATED = _Key("j.created_at", "timestamptz")
+_ID = _Key("j.id", "bigint")
+_KEYS: Mapping[str, tuple[_Key, ...]] = {
+    "created_at": (_CREATED, _ID),
+    "finished_at": (_Key("coalesce(j.finished_at, 'infinity'::timestamptz)", "timestamptz"), _ID),
+    "title": (_Key("lower(left(coalesce(j.title, j.url), 100))", "text"), _ID),
+    "status": (_Key("j.status", "text"), _CREATED, _ID),
+    "priority": (_Key("j.priority", "smallint"), _CREATED, _ID),
+}
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+class Filter(NamedTuple):
+    """Conditions on `jobs j`, and the values of $1, $2 ... in them."""
+
+    where: str
+    args: list[Any]
+
+
+def filter_of(query: ListQuery) -> Filter:
+    """The conditions of everything but the place in the list."""
+    conditions = ["j.deleted_at IS NULL"]
+    args: list[Any] = []
+    if query.status:  # as literals: they come from an enum, and the planner knows how frequent each one is
+        words = ", ".join(f"'{JobStatus(status)}'" for status in sorted(set(query.status)))
+        conditions.append(f"j.status IN ({words})")
+    for condition, value in (
+        ("j.site = {}", query.site and clean_text(query.site)),
+        ("EXISTS (SELECT FROM job_metadata c WHERE c.job_id = j.id AND c.channel = {})", query.channel),
+        ("(j.tags @> ARRAY[{}::text] AND j.tags <> '{{}}')", query.tag),
+        ("j.created_at >= {}", query.since),
+        ("j.created_at < {}", query.until),
+        ("z2_job_words(j.url, j.title) @@ to_tsquery('pg_catalog.simple', {})", _all_words(query.q)),
+    ):
+        if value is not None:
+            args.append(clean_text(value) if isinstance(value, str) else value)
+            conditions.append(condition.format(f"${len(args)}"))
+    return Filter(" AND ".join(conditions), args)
+
+
+def _all_words(q: str | None) -> str | None:
+    """A text search query for every word of `q`, each as the beginning of a word; one without words finds nothing."""
+    return None if q is None else " & ".join(f"{word}:*" for word in _WORD.findall(clean_text(q)))
+
+
+def page_sql(query: ListQuery) -> tuple[str, list[Any]]:
+    """The statement for one page and its values. It asks for one row more than the page has, to know of a next one."""
+    where, args = filter_of(query)
+    keys = _KEYS[query.sort]
+    descending = query.order == "desc"
+    order = ", ".join(f"{key.sql} {'DESC' if descending else 'ASC'}" for key in keys)
+    if query.cursor is not None:
+        values = _read_cursor(query, keys)
+        places = ", ".join(f"${len(args) + number}::text::{key.type}" for number, key in enumerate(keys, 1))
+        where += f" AND ({', '.join(key.sql for key in keys)}) {'<' if descending else '>'} ({places})"
+        args += values
+    args += [query.limit + 1, 0 if query.cursor else query.offset]
+    marks = ", ".join(f"({key.sql})::text AS mark_{number}" for number, key in enumerate(keys))
+    # the page is picked from an index alone; whole rows are read for its few jobs only
+    picked = f"SELECT j.id FROM jobs j WHERE {where} ORDER BY {order} LIMIT ${len(args) - 1} OFFSET ${len(args)}"  # noqa: S608
+    return f"SELECT j.*, {marks} FROM ({picked}) p JOIN job_list j ON j.id = p.id ORDER BY {order}", args  # noqa: S608
+
+
+def count_sql(query: ListQuery) -> tuple[str, list[Any]]:
+    """The statement that counts the list (up to COUNT_LIMIT where filters go beyond the status) and its values."""
+    if all(value is None for value in (query.site, query.channel, query.tag, query.since, query.until, query.q)):
+        if not query.status:
+            return "SELECT coalesce(sum(jobs), 0)::bigint FROM job_counts", []
+        return "SELECT coalesce(sum(jobs), 0)::bigint FROM job_counts WHERE status = ANY($1)", [list(query.status)]
+    where, args = filter_of(query)
+    return f"SELECT count(*) FROM (SELECT FROM jobs j WHERE {where} LIMIT {COUNT_LIMIT}) counted", args  # noqa: S608
+
+
+def cursor_of(query: ListQuery, row: Mapping[str, Any]) -> str:
+    """The cursor that goes on after `row`."""
+    marks = [row[f"mark_{number}"] for number in range(len(_KEYS[query.sort]))]
+    text = json.dumps([query.sort, query.order, *marks], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _read_cursor(query: ListQuery, keys: tuple[_Key, ...]) -> list[str]:
+    try:
+        sort, order, *marks = json.loads(base64.urlsafe_b64decode(query.cursor or ""))
+        if (sort, order) != (query.sort, query.order) or len(marks) != len(keys):
+            raise ValueError("of another list")
+        return [_checked(key, mark) for key, mark in zip(keys, marks, strict=True)]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidRequest("The cursor does not belong to this list; begin without one.") from error
+
+
+def _checked(key: _Key, mark: Any) -> str:
+    """`mark` if PostgreSQL can read it as a value of the key's type; raises ValueError."""
+    if not isinstance(mark, str):
+        raise TypeError("not a text")
+    match key.type:
+        case "timestamptz" if mark != "infinity":
+            datetime.fromisoformat(mark)
+        case "bigint" | "smallint":
+            bits = 63 if key.type == "bigint" else 15
+            if not -(1 << bits) <= int(mark) < 1 << bits:
+                raise ValueError("too large")
+    return clean_text(mark)

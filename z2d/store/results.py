@@ -1,0 +1,232 @@
+"""What a finished stage has found, written within the transaction that makes it DONE.
+
+Every text here comes from outside and passes `clean`; numbers that no column can hold become null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from z2d.store.clean import clean_int, clean_json, clean_key, clean_or_none, clean_real, clean_text
+from z2d.wire.jobs import StageName
+from z2d.wire.library import Analysis, Artefact, Metadata, Publication, Transcript
+
+_NAME_LIMIT = 500  # titles, channels, ids: some are in indexes
+_LIST_LIMIT = 500
+_CUE_LIMIT = 10_000
+_TEXT_LIMIT = 200_000
+
+_FORGET_FILES = "DELETE FROM job_files WHERE job_id = $1 AND stage = $2 AND path <> ALL($3)"
+_SAVE_FILE = """
+    INSERT INTO job_files AS f (job_id, stage, kind, path, size_bytes, sha256, mime, language, duration_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (job_id, path) DO UPDATE SET stage = $2, kind = $3, size_bytes = $5, sha256 = $6, mime = $7,
+        language = $8, duration_ms = $9, state = 'PRESENT',
+        created_at = CASE WHEN f.sha256 = $6 THEN f.created_at ELSE now() END
+"""
+
+
+async def save_files(connection: Any, job_id: int, stage: StageName, artefacts: Sequence[Artefact]) -> None:
+    """These are the stage's files now; rows of others that it had are removed."""
+    rows = [
+        (
+            job_id,
+            stage,
+            one.kind,
+            clean_text(one.path),
+            one.size_bytes,
+            one.sha256,
+            clean_or_none(one.mime, _NAME_LIMIT),
+            clean_or_none(one.language, _NAME_LIMIT),
+            clean_int(one.duration_ms),
+        )
+        for one in artefacts
+    ]
+    await connection.execute(_FORGET_FILES, job_id, stage, [row[3] for row in rows])
+    await connection.executemany(_SAVE_FILE, rows)
+
+
+async def forget_results(connection: Any, job_id: int, stage: StageName) -> None:
+    """A stage that ended without results has none: what an earlier run had found is no longer shown."""
+    await save_files(connection, job_id, stage, [])
+    if stage == StageName.TRANSCRIPT:
+        await connection.execute(_FORGET_TRANSCRIPTS, job_id)
+    elif stage == StageName.ANALYSIS:
+        await connection.execute(_RETIRE_ANALYSIS, job_id)
+
+
+# Held until commit: two jobs that find the same key at once get different times, in the order of their commits.
+_LOCK_MEDIA_KEY = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+_SAVE_METADATA = """
+    INSERT INTO job_metadata AS m (job_id, extractor, source_id, media_key, media_key_at, webpage_url, title,
+        description, channel, channel_id, channel_url, uploader, uploader_id, published_at, published_precision,
+        duration_ms, live_status, availability, age_limit, language, license, tags, categories, chapters, subtitles,
+        view_count, like_count, comment_count, thumbnail_url, width, height, fps, vcodec, acodec, format_id,
+        extractor_version)
+    VALUES ($1, $2, $3, $4, clock_timestamp(), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+        $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
+    ON CONFLICT (job_id) DO UPDATE SET extractor = $2, source_id = $3, media_key = $4, webpage_url = $5, title = $6,
+        description = $7, channel = $8, channel_id = $9, channel_url = $10, uploader = $11, uploader_id = $12,
+        published_at = $13, published_precision = $14, duration_ms = $15, live_status = $16, availability = $17,
+        age_limit = $18, language = $19, license = $20, tags = $21, categories = $22, chapters = $23, subtitles = $24,
+        view_count = $25, like_count = $26, comment_count = $27, thumbnail_url = $28, width = $29, height = $30,
+        fps = $31, vcodec = $32, acodec = $33, format_id = $34, extractor_version = $35, fetched_at = now(),
+        media_key_at = CASE WHEN m.media_key = $4 THEN m.media_key_at ELSE excluded.media_key_at END
+"""
+_SAVE_TITLE = "UPDATE jobs SET title = $2 WHERE id = $1 AND title IS DISTINCT FROM $2"
+
+
+async def save_metadata(connection: Any, job_id: int, found: Metadata) -> None:
+    """The description of the video, its title in the list, and the job's place among those with the same media key."""
+    title = clean_text(found.title, _NAME_LIMIT)
+    media_key = clean_key(found.media_key)
+    await connection.execute(_LOCK_MEDIA_KEY, media_key)
+    await connection.execute(
+        _SAVE_METADATA,
+        job_id,
+        clean_text(found.extractor, _NAME_LIMIT),
+        clean_text(found.source_id, _NAME_LIMIT),
+        media_key,
+        clean_text(found.webpage_url),
+        title,
+        clean_or_none(found.description, _TEXT_LIMIT),
+        *(
+            clean_or_none(text, _NAME_LIMIT)
+            for text in (found.channel, found.channel_id, found.channel_url, found.uploader, found.uploader_id)
+        ),
+        found.published_at,
+        found.published_precision,
+        clean_int(found.duration_ms),
+        found.live_status,
+        clean_or_none(found.availability, _NAME_LIMIT),
+        clean_int(found.age_limit, 16),
+        clean_or_none(found.language, _NAME_LIMIT),
+        clean_or_none(found.license, _NAME_LIMIT),
+        [clean_text(tag, _NAME_LIMIT) for tag in found.tags[:_LIST_LIMIT]],
+        [clean_text(category, _NAME_LIMIT) for category in found.categories[:_LIST_LIMIT]],
+        clean_json([chapter.model_dump(mode="json") for chapter in found.chapters]),
+        clean_json(found.subtitles.model_dump(mode="json")),
+        *(clean_int(number) for number in (found.view_count, found.like_count, found.comment_count)),
+        clean_or_none(found.thumbnail_url),
+        clean_int(found.width, 32),
+        clean_int(found.height, 32),
+        clean_real(found.fps),
+        *(
+            clean_or_none(text, _NAME_LIMIT)
+            for text in (found.vcodec, found.acodec, found.format_id, found.extractor_version)
+        ),
+    )
+    await connection.execute(_SAVE_TITLE, job_id, title)
+
+
+_FORGET_TRANSCRIPTS = "DELETE FROM transcripts WHERE job_id = $1 AND is_primary"
+_SAVE_TRANSCRIPT = """
+    INSERT INTO transcripts (job_id, language, source, engine, model, format, is_primary, segments, words, coverage,
+                             translated, warnings)
+    VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8, $9, $10, $11)
+    RETURNING id
+"""
+_SAVE_CUES = """
+    INSERT INTO transcript_segments (transcript_id, job_id, seq, start_ms, end_ms, speaker, text, tsv)
+    SELECT $1, $2, ord - 1, start_ms, end_ms, speaker, text,
+        to_tsvector(z2_ts_config($3), text || ' ' || coalesce(lead(text) OVER (ORDER BY ord), ''))
+    FROM unnest($4::int[], $5::int[], $6::text[], $7::text[])
+        WITH ORDINALITY AS cue(start_ms, end_ms, speaker, text, ord)
+"""
+_LATEST_MS = 2**31 - 1
+
+
+async def save_transcript(connection: Any, job_id: int, found: Transcript) -> None:
+    """The transcript that is shown, and one search row per cue; word times stay in the job's transcript.json."""
+    language = clean_text(found.language, _NAME_LIMIT)
+    await connection.execute(_FORGET_TRANSCRIPTS, job_id)
+    transcript_id = await connection.fetchval(
+        _SAVE_TRANSCRIPT,
+        job_id,
+        language,
+        found.source,
+        *(clean_or_none(text, _NAME_LIMIT) for text in (found.engine, found.model, found.format)),
+        len(found.cues),
+        found.words,
+        clean_real(found.coverage),
+        found.translated,
+        [clean_text(warning, _NAME_LIMIT) for warning in found.warnings[:_LIST_LIMIT]],
+    )
+    starts = [min(cue.start_ms, _LATEST_MS) for cue in found.cues]
+    await connection.execute(
+        _SAVE_CUES,
+        transcript_id,
+        job_id,
+        language,
+        starts,
+        [min(max(cue.end_ms, start), _LATEST_MS) for cue, start in zip(found.cues, starts, strict=True)],
+        [clean_or_none(cue.speaker, _NAME_LIMIT) for cue in found.cues],
+        [clean_text(cue.text, _CUE_LIMIT) for cue in found.cues],
+    )
+
+
+_RETIRE_ANALYSIS = "UPDATE job_analysis SET is_current = false WHERE job_id = $1 AND is_current"
+_SAVE_ANALYSIS = """
+    INSERT INTO job_analysis (job_id, backend, model, prompt_version, input_hash, language, basis, summary_short,
+        summary, insights, topics, topic_labels, chapters, keywords, stats, grounding_total, grounding_verified,
+        duration_ms, warnings)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+"""
+
+
+async def save_analysis(connection: Any, job_id: int, found: Analysis) -> None:
+    """The current analysis; the former one is kept, but no longer shown."""
+    await connection.execute(_RETIRE_ANALYSIS, job_id)
+    whole = clean_json(found.model_dump(mode="json"))
+    await connection.execute(
+        _SAVE_ANALYSIS,
+        job_id,
+        *(whole[name] for name in ("backend", "model", "prompt_version", "input_hash", "language", "basis")),
+        clean_text(found.summary_short, _TEXT_LIMIT),
+        clean_text(found.summary, _TEXT_LIMIT),
+        whole["insights"],
+        whole["topics"],
+        [clean_text(topic.label, _NAME_LIMIT) for topic in found.topics],
+        whole["chapters"],
+        whole["keywords"],
+        whole["stats"],
+        found.grounding_total,
+        found.grounding_verified,
+        clean_int(found.duration_ms),
+        whole["warnings"],
+    )
+
+
+_SAVE_PUBLICATION = """
+    INSERT INTO job_publishing (job_id, target, kind, event, status, attempt, idempotency_key, content_hash, remote_id,
+        remote_url, error_class, error_message, published_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    ON CONFLICT (job_id, target, event) DO UPDATE SET status = $5, attempt = $6, content_hash = $8, remote_id = $9,
+        remote_url = $10, error_class = $11, error_message = $12, published_at = $13
+"""
+
+
+async def save_publications(connection: Any, job_id: int, publications: Sequence[Publication]) -> None:
+    """What became of each target; one row per target and event, whose idempotency key stays the same for ever."""
+    await connection.executemany(
+        _SAVE_PUBLICATION,
+        [
+            (
+                job_id,
+                target := clean_text(one.target, _NAME_LIMIT),
+                one.kind,
+                event := clean_text(one.event, _NAME_LIMIT),
+                one.status,
+                one.attempt,
+                f"{job_id}:{target}:{event}",
+                clean_or_none(one.content_hash, _NAME_LIMIT),
+                clean_or_none(one.remote_id),
+                clean_or_none(one.remote_url),
+                clean_or_none(one.error_class, _NAME_LIMIT),
+                clean_or_none(one.error_message, 4000),
+                one.published_at,
+            )
+            for one in publications
+        ],
+    )

@@ -1,0 +1,35 @@
+"""Rows of the database as values of the wire: the summary of a job, said one way for every reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from z2d.wire.base import Wire
+from z2d.wire.jobs import JobError, JobSummary
+from z2d.wire.reasons import hint
+
+_SUMMARY_FIELDS = frozenset(JobSummary.model_fields) - {"error"}
+W = TypeVar("W", bound=Wire)
+
+
+def summary_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a JobSummary, or a model derived from it, is made of; `row` is one of the view job_list."""
+    fields = {name: row[name] for name in _SUMMARY_FIELDS}
+    fields["error"] = row["error_class"] and JobError(
+        code=row["error_class"],
+        stage=row["stage"],
+        message=row["error_message"] or "",
+        hint=hint(row["error_class"]),
+    )
+    return fields
+
+
+def job_summary(row: Mapping[str, Any]) -> JobSummary:
+    """The summary in a row of the view job_list."""
+    return JobSummary(**summary_fields(row))
+
+
+def pick(model: type[W], row: Mapping[str, Any], **more: Any) -> W:
+    """`model` made of those columns of `row` that it has fields for, and of `more`."""
+    return model(**{**{name: row[name] for name in model.model_fields if name in row}, **more})

@@ -1,0 +1,25 @@
+"""What somebody has to do now and then so that nothing grows without end: to be called about once a minute."""
+
+from __future__ import annotations
+
+from z2d.store.database import Database
+
+_FOLD_COUNTS = """
+    WITH taken AS (DELETE FROM job_counts RETURNING status, day, jobs, bytes)
+    INSERT INTO job_counts
+    SELECT status, day, sum(jobs), sum(bytes) FROM taken GROUP BY status, day HAVING sum(jobs) <> 0 OR sum(bytes) <> 0
+"""
+_FORGET_WORKERS = """
+    DELETE FROM workers w
+    WHERE state = 'GONE' AND heartbeat_at < clock_timestamp() - interval '1 day'
+      AND NOT EXISTS (SELECT FROM jobs j WHERE j.worker_id = w.id AND j.status = 'RUNNING')
+"""
+
+
+async def upkeep(db: Database) -> None:
+    """Fold the delta rows behind the statistics, and forget workers that have been gone for a day.
+
+    Any number of daemons may do this at the same time.
+    """
+    await db.execute(_FOLD_COUNTS)
+    await db.execute(_FORGET_WORKERS)
