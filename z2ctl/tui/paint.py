@@ -1,0 +1,156 @@
+"""How a widget of the dashboard becomes characters: spans of text with a role, cut to cells, joined to a strip.
+
+Every list, log and bar here draws itself line by line (Textual's line API) because that repaints only the lines
+that changed; Textual's own DataTable and RichLog repaint everything, and read text as markup. A `Span` is plain
+text and the name of a role; a role is a component class, so that its colour follows the theme, and nothing a
+title or a log line contains can ever be read as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+_WORDS = ("plain", "dim", "bold", "primary", "success", "warning", "error", "accent")
+_PLACES = ("header", "cursor", "cursor-away", "chip", "match", "match-now", "bar", "rail", "badge", "stale", "key")
+ROLES = frozenset(f"z-{name}" for name in (*_WORDS, *_PLACES))
+"""The component classes every painted widget has; their colours stand in app.tcss."""
+
+
+class Span(NamedTuple):
+    """Some text and its role: one of `ROLES` without the prefix, or several joined by a space."""
+
+    text: str
+    role: str = "plain"
+
+
+BLANK = Span(" ")
+
+
+def cells(text: str) -> int:
+    """The width of a text on the terminal, in cells."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def clip(text: str, width: int, ellipsis: str = "…") -> str:
+    """The text, or its beginning and an ellipsis, in at most `width` cells."""
+    if width <= 0:
+        return ""
+    # what is far too long is cut by characters first: measuring 10,000 of them to show 40 is waste
+    if len(text) > width * 2 + 8:
+        text = text[: width * 2 + 8]
+    if cells(text) <= width:
+        return text
+    room = width - cells(ellipsis)
+    return set_cell_size(text, room).rstrip() + ellipsis if room > 0 else set_cell_size(text, width)
+
+
+def fit(text: str, width: int, *, right: bool = False, ellipsis: str = "…") -> str:
+    """The text in exactly `width` cells, cut or padded."""
+    text = clip(text, width, ellipsis)
+    pad = " " * (width - cells(text))
+    return pad + text if right else text + pad
+
+
+def width_of(spans: Iterable[Span]) -> int:
+    """The width of some spans, in cells."""
+    return sum(cells(span.text) for span in spans)
+
+
+def clip_spans(spans: Sequence[Span], width: int, ellipsis: str = "…") -> list[Span]:
+    """The spans in at most `width` cells; the last one that fits in part is cut."""
+    out: list[Span] = []
+    for span in spans:
+        size = cells(span.text)
+        if size > width:
+            out.append(Span(clip(span.text, width, ellipsis), span.role))
+            break
+        out.append(span)
+        width -= size
+    return out
+
+
+def between(left: Sequence[Span], right: Sequence[Span], width: int, fill: Span = BLANK) -> list[Span]:
+    """Left spans, a filling, right spans; the left gives way when there is too little room, then the right."""
+    right = clip_spans(right, width)
+    left = clip_spans(left, max(0, width - width_of(right) - 1))
+    gap = width - width_of(left) - width_of(right)
+    return [*left, Span(fill.text * max(0, gap), fill.role), *right]
+
+
+def highlight(text: str, role: str, found: Iterable[tuple[int, int]], match_role: str = "match") -> list[Span]:
+    """The text with the character ranges `found` (rising, not touching) in the role of a match."""
+    out: list[Span] = []
+    at = 0
+    for start, end in found:
+        if start > at:
+            out.append(Span(text[at:start], role))
+        out.append(Span(text[start:end], match_role))
+        at = end
+    if at < len(text):
+        out.append(Span(text[at:], role))
+    return out
+
+
+def bar(fraction: float, width: int, *, ascii_only: bool = False, stale: bool = False) -> list[Span]:
+    """A progress bar of exactly `width` cells."""
+    fraction = min(1.0, max(0.0, fraction))
+    if ascii_only:
+        inner = max(0, width - 2)
+        done = round(fraction * inner)
+        return [Span("[" + "#" * done + "." * (inner - done) + "]", "stale" if stale else "bar")]
+    done = int(fraction * width)
+    half = 1 if fraction * width - done >= 0.5 else 0
+    return [
+        Span("━" * done + "╸" * half, "stale" if stale else "bar"),
+        Span("─" * (width - done - half), "rail"),
+    ]
+
+
+class Painted(Widget):
+    """A widget that turns spans into strips in the colours of the theme."""
+
+    COMPONENT_CLASSES = ROLES  # type: ignore[assignment]
+    ALLOW_SELECT = False
+
+    _role_styles: dict[str, Style] | None = None
+
+    def notify_style_update(self) -> None:
+        """Forget the colours: the theme, the focus or a class changed."""
+        self._role_styles = None
+        super().notify_style_update()
+
+    def role(self, name: str) -> Style:
+        """The style of a role, or of several joined by spaces."""
+        cache = self._role_styles
+        if cache is None:
+            cache = self._role_styles = {}
+        style = cache.get(name)
+        if style is None:
+            style = Style()
+            for part in name.split():
+                style += self.get_component_rich_style(f"z-{part}", partial=True)
+            cache[name] = style
+        return style
+
+    def strip(self, spans: Iterable[Span], width: int, over: str = "") -> Strip:
+        """The spans as one line of exactly `width` cells; `over` is a role laid over all (the cursor's row)."""
+        base = self.rich_style
+        top = self.role(over) if over else None
+        segments = [
+            Segment(text, base + self.role(role) + top if top else base + self.role(role))
+            for text, role in spans
+            if text
+        ]
+        return Strip(segments).adjust_cell_length(width, base + top if top else base)
+
+    @property
+    def ascii_only(self) -> bool:
+        """Whether only ASCII may be drawn (`--ascii`)."""
+        return bool(getattr(self.app, "ascii_only", False))

@@ -1,0 +1,123 @@
+"""What the full screens share: the size classes, the note on a tiny terminal, and the ways the app reaches them.
+
+Only the screen on top is told what changed; one that comes back to the top reads everything anew. That is why a
+hidden list costs no byte.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.strip import Strip
+
+from z2ctl.tui.desk import Desk
+from z2ctl.tui.jobs import Change, Job
+from z2ctl.tui.paint import Painted, Span
+from z2ctl.tui.widgets.bars import Banner, KeyBar, TopBar
+from z2ctl.tui.widgets.panes import CopyWanted, SaveWanted
+
+SMALLEST = (50, 10)
+
+
+class TinyNote(Painted):
+    """What is shown when there is no room for anything else."""
+
+    DEFAULT_CSS = "TinyNote { height: 1fr; display: none; }"
+
+    def render_line(self, y: int) -> Strip:
+        """One line of counts, one that says what to do."""
+        desk = cast(Desk, self.app)
+        if y == 0:
+            said = [f"{desk.state.counted(tab) or 0} {tab}" for tab in ("running", "queued", "failed")]
+            return self.strip([Span("z2: " + " ".join(said))], self.size.width)
+        return self.strip([Span(f"enlarge to {SMALLEST[0]}x{SMALLEST[1]}", "dim")] if y == 1 else (), self.size.width)
+
+
+class Z2Screen(Screen[None]):
+    """See the module."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-medium"), (45, "-tall")]
+    DEFAULT_CSS = """
+    Z2Screen.-tiny > * { display: none; }
+    Z2Screen.-tiny > TinyNote { display: block; }
+    """
+
+    @property
+    def desk(self) -> Desk:
+        """The app."""
+        return cast(Desk, self.app)
+
+    def frame_top(self) -> ComposeResult:
+        """What every full screen begins with."""
+        desk = self.desk
+        yield TinyNote()
+        yield TopBar(desk.state, desk.clock, desk.feed.place())
+        yield Banner(desk.state, desk.clock)
+
+    def frame_bottom(self) -> ComposeResult:
+        """What every full screen ends with."""
+        yield KeyBar(self.desk.why_not)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A terminal below the smallest size gets one line instead of ruins."""
+        self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-tiny")
+        self.sizes_changed()
+
+    def on_screen_resume(self) -> None:
+        """Back on top: everything may have changed."""
+        if self.is_mounted:
+            self.refresh_all()
+
+    # -- told by the app, only while on top ------------------------------------------------------------------------
+
+    def refresh_all(self) -> None:
+        """Read everything anew."""
+        self.tick()
+
+    def sizes_changed(self) -> None:
+        """Other parts fit now."""
+
+    def list_changed(self, change: Change, job: Job | None = None) -> None:
+        """The loaded jobs changed."""
+
+    def moved(self, job_id: int) -> None:
+        """A running job moved on."""
+
+    def stats_changed(self) -> None:
+        """The counts changed."""
+        self.tick()
+
+    def job_changed(self, job: Job) -> None:
+        """One job changed, whether it is loaded in the list or not."""
+
+    def line_changed(self) -> None:
+        """The connection changed."""
+        self.tick()
+        self.query_one(KeyBar).refresh()
+
+    def tick(self) -> None:
+        """Once a second: paint what reads differently now, and nothing else."""
+        for bar in self.query(TopBar):
+            bar.tick()
+        for banner in self.query(Banner):
+            banner.tick()
+
+    def go_back(self) -> None:
+        """Escape."""
+        self.app.pop_screen()
+
+    # -- asked by the panes ----------------------------------------------------------------------------------------
+
+    @on(CopyWanted)
+    def _copy(self, event: CopyWanted) -> None:
+        event.stop()
+        self.desk.copy(event.text, event.what)
+
+    @on(SaveWanted)
+    def _save(self, event: SaveWanted) -> None:
+        event.stop()
+        self.desk.ask_save(event.text, event.name)

@@ -1,0 +1,511 @@
+"""The first screen: running jobs, the list, and beside or below it the preview and the log of the selected job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.widgets import Input
+
+from z2ctl import text as words
+from z2ctl.tui import documents, keymap
+from z2ctl.tui.jobs import SORTS, TABS, Change, Job, Query
+from z2ctl.tui.paint import Span
+from z2ctl.tui.screens.base import Z2Screen
+from z2ctl.tui.screens.dialogs import Choice, Menu
+from z2ctl.tui.state import Phase
+from z2ctl.tui.throttle import Debounce, Throttle
+from z2ctl.tui.widgets.bars import ActiveJobs, KeyBar, Rule, TabsRule
+from z2ctl.tui.widgets.doc_view import DocView
+from z2ctl.tui.widgets.job_table import JobTable
+from z2ctl.tui.widgets.panes import FindInput, LogPane
+from z2d.wire import errors
+
+SORT_WORDS = {
+    "created_at": "created",
+    "finished_at": "finished",
+    "title": "title",
+    "status": "state",
+    "priority": "priority",
+}
+
+
+class Dashboard(Z2Screen):
+    """See the module."""
+
+    BINDINGS = keymap.bindings("list")
+    AUTO_FOCUS = "JobTable"
+    DEFAULT_CSS = """
+    Dashboard #main { height: 1fr; layout: vertical; }
+    Dashboard #list { height: 1fr; }
+    Dashboard #side { height: 11; layout: vertical; }
+    Dashboard #about { display: none; height: 1fr; }
+    Dashboard #side > LogPane { height: 1fr; }
+    Dashboard.-tall #side { height: 17; }
+    Dashboard.-narrow #side, Dashboard.-short #side, Dashboard.-no-log #side { display: none; }
+    Dashboard.-log-only #side { display: block; height: 1fr; }
+    Dashboard.-log-only #list { display: none; }
+    Dashboard.-wide #main { layout: horizontal; }
+    Dashboard.-wide #list { width: 3fr; }
+    Dashboard.-wide #side { display: block; width: 2fr; height: 1fr; border-left: vkey $foreground 25%; }
+    Dashboard.-wide #about { display: block; }
+    Dashboard.-wide.-no-log #side > LogPane, Dashboard.-wide.-no-preview #about { display: none; }
+    Dashboard.-wide.-no-log.-no-preview #side { display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bars: Throttle
+        self._log_rest: Debounce
+        self._preview_rest: Debounce
+        self._search_rest: Debounce
+        self._detail: dict[str, Any] | None = None
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom."""
+        state, clock = self.desk.state, self.desk.clock
+        yield from self.frame_top()
+        yield Rule(node_id="active-rule")
+        yield ActiveJobs(state)
+        with Container(id="main"):
+            with Vertical(id="list"):
+                yield TabsRule(state)
+                yield FindInput("search title, channel, id, URL", node_id="search")
+                yield JobTable(state, clock)
+            with Vertical(id="side"):
+                with Vertical(id="about"):
+                    yield Rule(node_id="about-rule")
+                    yield DocView(node_id="preview")
+                yield LogPane()
+        yield from self.frame_bottom()
+
+    def on_mount(self) -> None:
+        """Remembered panes; timers that run only when asked."""
+        memory = self.desk.memory
+        self.set_class(not memory.log_pane, "-no-log")
+        self.set_class(not memory.preview, "-no-preview")
+        self._bars = Throttle(self, self._paint_bars, self.desk.paint_every_s)
+        self._log_rest = Debounce(self, self._follow_selected, 0.15)
+        self._preview_rest = Debounce(self, self._load_preview, 0.3)
+        self._search_rest = Debounce(self, self._search, 0.25)
+        self.table.show_notice("")
+        self.set_timer(0.15, self._explain)
+        self.query_one(LogPane).view.set_wrap(memory.wrap)
+        self.refresh_all()
+
+    @property
+    def table(self) -> JobTable:
+        """The list."""
+        return self.query_one(JobTable)
+
+    # -- told by the app -------------------------------------------------------------------------------------------
+
+    def refresh_all(self) -> None:
+        """Everything anew: this screen is on top again."""
+        super().refresh_all()
+        self._paint_bars()
+        self.table.rows_changed(first=self.table.first_visible())
+        self._retab()
+        self._explain()
+        self._selection_changed()
+
+    def sizes_changed(self) -> None:
+        """The log may have come or gone with the size."""
+        if self.is_mounted:
+            self.set_class(self.has_class("-log-only") and self.size.width < 160, "-log-only")
+            self.call_after_refresh(self._selection_changed)
+
+    def list_changed(self, change: Change, job: Job | None = None) -> None:
+        """Rows changed, or one row."""
+        if change is Change.ROW and job is not None:
+            self.table.row_changed(job.id)
+        elif change is Change.ROWS:
+            self.table.rows_changed()
+        self._retab()
+        self._explain()
+
+    def moved(self, job_id: int) -> None:
+        """A running job moved on: its bar, when the time has come; its row with the next tick."""
+        self._bars.ask()
+
+    def job_changed(self, job: Job) -> None:
+        """Running ones may have come or gone; the selected one is read again."""
+        self._bars.ask()
+        if job.id == self.desk.state.selected:
+            self._preview_rest.ask()
+            self._log_rest.ask()
+            self.query_one(KeyBar).refresh()
+
+    def stats_changed(self) -> None:
+        """Counts in the top bar and on the tabs."""
+        super().stats_changed()
+        self._retab()
+
+    def line_changed(self) -> None:
+        """Bars freeze and go dim without a line; an empty list says why."""
+        super().line_changed()
+        self._paint_bars()
+        self.table.refresh()
+        self._explain()
+
+    def tick(self) -> None:
+        """Ages and percents that read differently."""
+        super().tick()
+        self.table.tick()
+
+    def _paint_bars(self) -> None:
+        active = self.query_one(ActiveJobs)
+        active.changed()
+        number = len(self.desk.state.active)
+        slots = self.desk.state.stats.get("slots")
+        rule = self.query_one("#active-rule", Rule)
+        rule.display = bool(number)
+        rule.say([Span(f"Active {number}" + (f"/{slots}" if slots else ""), "primary bold")])
+
+    def _retab(self) -> None:
+        rule = self.query_one(TabsRule)
+        rule.marked = len(self.desk.state.marks)
+        rule.changed(lit=self.table.has_focus)
+
+    def _explain(self) -> None:
+        """Why the list is empty, in the list."""
+        state = self.desk.state
+        window, line = state.window, state.line
+        if window.rows:
+            return
+        if not line.ever and line.phase is Phase.OFFLINE:
+            self.table.show_notice(
+                f"z2d is not running at {self.desk.feed.place()}.\n{line.reason}\n\n"
+                "  systemctl status z2d      is the service up?\n"
+                "  z2d serve                 start it by hand\n"
+                "  z2ctl doctor              what is wrong?\n\n"
+                "This screen goes on by itself as soon as it answers."
+            )
+        elif line.phase is Phase.REFUSED:
+            self.table.show_notice(f"z2d does not let this dashboard in.\n{line.reason}")
+        elif window.loading or not line.ever:
+            self.table.show_notice("Loading jobs…")
+        elif window.query.words:
+            total = words.count(state.counted(window.query.tab))
+            self.table.show_notice(f"0 of {total} match “{window.query.words}” - esc clears")
+        elif window.query.tab != "all":
+            self.table.show_notice(f"No {window.query.tab} jobs - 1 shows all")
+        else:
+            self.table.show_notice("No jobs yet - press n, or paste a URL, or run: z2ctl submit URL")
+
+    # -- the selected job ------------------------------------------------------------------------------------------
+
+    @on(JobTable.Selected)
+    def _selection_changed(self) -> None:
+        self._detail = None
+        self._show_preview()
+        self._preview_rest.ask()
+        self._log_rest.ask()
+        self.query_one(KeyBar).refresh()
+
+    def log_shown(self) -> bool:
+        """Whether the log is on the screen."""
+        side = self.query_one("#side")
+        return side.display and self.query_one(LogPane).display
+
+    def _follow_selected(self) -> None:
+        pane = self.query_one(LogPane)
+        job = self.desk.state.find(self.desk.state.selected)
+        if not self.log_shown():
+            self.desk.unwatch_log()
+            return
+        if job is None:
+            pane.view.clear(None)
+            self.desk.unwatch_log()
+        else:
+            if pane.view.job_id != job.id:
+                pane.trouble = ""
+                pane.view.clear(job.id, job.started)
+            self.desk.watch_log(pane.view)
+        pane.retitle()
+
+    def _preview_shown(self) -> bool:
+        return self.has_class("-wide") and not self.has_class("-no-preview")
+
+    def _show_preview(self) -> None:
+        if not self._preview_shown():
+            return
+        job = self.desk.state.find(self.desk.state.selected)
+        self.query_one("#about-rule", Rule).say([Span(f"Job {job.id}" if job else "Job", "bold")])
+        self.query_one("#preview", DocView).show(documents.preview(job, self._detail) if job else [])
+
+    def _load_preview(self) -> None:
+        job_id = self.desk.state.selected
+        if job_id is not None and self._preview_shown() and self.desk.state.line.live:
+            self.run_worker(self._read_detail(job_id), group="preview", exclusive=True)
+
+    async def _read_detail(self, job_id: int) -> None:
+        try:
+            detail = await self.desk.feed.call(lambda client: client.job(job_id))
+        except errors.Z2Error:
+            return  # the preview is a courtesy: the line's own state says what is wrong
+        if self.desk.state.selected == job_id:
+            self._detail = detail
+            self._show_preview()
+
+    # -- keys of the list ------------------------------------------------------------------------------------------
+
+    def action_new(self) -> None:
+        """Submit a URL."""
+        self.desk.ask_new()
+
+    def action_many(self) -> None:
+        """Submit many."""
+        self.desk.ask_many()
+
+    def action_open(self) -> None:
+        """The selected job on its screen."""
+        if self.desk.state.selected is not None:
+            self.desk.open_job(self.desk.state.selected)
+
+    def action_step(self, by: int) -> None:
+        """Rows up or down."""
+        self.table.step(by)
+
+    def action_page(self, by: int) -> None:
+        """Pages up or down."""
+        self.table.page(by)
+
+    def action_top(self) -> None:
+        """To the top: new jobs show themselves, those that no longer belong here go."""
+        window = self.desk.state.window
+        if window.waiting and not window.query.live:
+            self.desk.load_list()
+        window.surface()
+        window.prune()
+        self.desk.state.select(0)
+        self.table.home()
+        self.table.rows_changed()
+        self._retab()
+        self._selection_changed()
+
+    def action_bottom(self) -> None:
+        """To the end of what is loaded; the next page comes."""
+        self.table.end()
+
+    def action_tab(self, tab: str) -> None:
+        """One status tab."""
+        self.show(replace(self.desk.state.window.query, tab=tab))
+
+    def action_turn_tab(self, by: int) -> None:
+        """The next or previous status tab."""
+        names = [name for name, _ in TABS]
+        here = names.index(self.desk.state.window.query.tab)
+        self.action_tab(names[(here + by) % len(names)])
+
+    def show(self, query: Query) -> None:
+        """Another list; the marks go, for they were made in the old one."""
+        state, memory = self.desk.state, self.desk.memory
+        if query == state.window.query:
+            return
+        state.marks.clear()
+        self.table.touched = False
+        memory.tab, memory.sort, memory.descending = query.tab, query.sort, query.descending
+        self.desk.load_list(query)
+        self.table.refresh()
+        self._retab()
+
+    def action_sort(self) -> None:
+        """Ask for the order."""
+        query = self.desk.state.window.query
+        choices = [
+            Choice(sort, SORT_WORDS[sort], ("▼" if query.descending else "▲") if sort == query.sort else "")
+            for sort in SORTS
+        ]
+
+        def answered(sort: str | None) -> None:
+            if sort:
+                self._sort_by(sort)
+
+        self.app.push_screen(Menu("Sort by", choices), answered)
+
+    def _sort_by(self, sort: str) -> None:
+        query = self.desk.state.window.query
+        if sort == query.sort:
+            self.action_reverse()
+        else:
+            self.show(replace(query, sort=sort, descending=sort not in ("title", "status")))
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        query = self.desk.state.window.query
+        self.show(replace(query, descending=not query.descending))
+
+    def action_mark(self) -> None:
+        """Mark the selected job, or take its mark away; then the next one."""
+        state = self.desk.state
+        if state.selected is None:
+            return
+        state.marks.symmetric_difference_update({state.selected})
+        self.table.row_changed(state.selected)
+        self.table.step(1)
+        self._retab()
+
+    def action_mark_all(self) -> None:
+        """Mark everything that is loaded."""
+        self.desk.state.marks.update(job.id for job in self.desk.state.window.rows)
+        self.table.refresh()
+        self._retab()
+
+    def action_mark_none(self) -> None:
+        """No marks."""
+        self.desk.state.marks.clear()
+        self.table.refresh()
+        self._retab()
+
+    def action_cancel(self) -> None:
+        """Cancel the marked jobs, or the selected one."""
+        self.desk.ask_cancel(self.desk.state.targets())
+
+    def action_retry(self) -> None:
+        """Retry the marked jobs, or the selected one."""
+        self.desk.ask_retry(self.desk.state.targets())
+
+    def action_retry_from(self) -> None:
+        """Retry from a stage."""
+        self.desk.ask_stage(self.desk.state.targets())
+
+    def action_pause(self) -> None:
+        """Pausing needs a call that the API does not have yet: say so."""
+        self.desk.allowed("pause")
+
+    def action_copy(self, what: str) -> None:
+        """Copy something of the selected job."""
+        self.desk.copy_of(self.desk.state.find(self.desk.state.selected), what)
+
+    def action_show_url(self) -> None:
+        """The URL as text."""
+        self.desk.show_url(self.desk.state.find(self.desk.state.selected))
+
+    def action_log_pane(self) -> None:
+        """The log on or off; on a small terminal it takes the place of the list."""
+        if not self.has_class("-wide") and (self.has_class("-narrow") or self.has_class("-short")):
+            self.toggle_class("-log-only")
+            if self.has_class("-log-only"):
+                self.query_one(LogPane).focus_view()
+            else:
+                self.table.focus()
+        else:
+            self.toggle_class("-no-log")
+            self.desk.memory.log_pane = not self.has_class("-no-log")
+            if self.has_class("-no-log"):
+                self.table.focus()
+        self._log_rest.ask()
+
+    def action_log_full(self) -> None:
+        """The log on the full screen."""
+        if self.desk.state.selected is not None:
+            self.desk.open_log(self.desk.state.selected)
+
+    def action_preview(self) -> None:
+        """The preview on or off."""
+        self.toggle_class("-no-preview")
+        self.desk.memory.preview = not self.has_class("-no-preview")
+        if not self.has_class("-wide"):
+            self.desk.say("The preview is there from 160 columns on")
+        self._selection_changed()
+
+    def action_zoom(self) -> None:
+        """The focused pane alone, or all of them again."""
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            pane = next((node for node in self.focused.ancestors_with_self if isinstance(node, LogPane)), None)
+            self.maximize(pane or self.query_one("#list"), container=False)
+
+    def action_stats(self) -> None:
+        """The statistics screen."""
+        from z2ctl.tui.screens.statistics import Statistics
+
+        self.app.push_screen(Statistics())
+
+    # -- searching -------------------------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Open the search line."""
+        field = self.query_one("#search", FindInput)
+        field.value = self.desk.state.window.query.words
+        field.add_class("-shown")
+        field.focus()
+
+    @on(Input.Changed, "#search")
+    def _typed(self) -> None:
+        if self.query_one("#search", FindInput).has_class("-shown"):
+            self._search_rest.ask()
+
+    def _search(self) -> None:
+        field = self.query_one("#search", FindInput)
+        self.show(replace(self.desk.state.window.query, words=field.value.strip()))
+
+    @on(Input.Submitted, "#search")
+    def _entered(self) -> None:
+        self._search_rest.cancel()
+        self._search()
+        self.query_one("#search", FindInput).remove_class("-shown")
+        self.table.focus()
+
+    @on(FindInput.Left, "#search")
+    def _left(self) -> None:
+        self._search_rest.cancel()
+        field = self.query_one("#search", FindInput)
+        field.remove_class("-shown")
+        self.table.focus()
+        self.show(replace(self.desk.state.window.query, words=""))
+
+    def go_back(self) -> None:
+        """Escape: from the log to the list, marks away, search away; it never leaves."""
+        pane = self.query_one(LogPane)
+        if self.maximized is not None:
+            self.minimize()
+        elif pane.has_focus_within:
+            if pane.clear_find():
+                return
+            if self.has_class("-log-only"):
+                self.action_log_pane()
+            self.table.focus()
+        elif self.desk.state.marks:
+            self.action_mark_none()
+        elif self.desk.state.window.query.words:
+            self.show(replace(self.desk.state.window.query, words=""))
+
+    # -- the mouse -------------------------------------------------------------------------------------------------
+
+    @on(TabsRule.Chosen)
+    def _tab_clicked(self, event: TabsRule.Chosen) -> None:
+        self.action_tab(event.tab)
+
+    @on(ActiveJobs.Clicked)
+    def _active_clicked(self, event: ActiveJobs.Clicked) -> None:
+        self.desk.open_job(event.job_id)
+
+    @on(JobTable.HeaderClicked)
+    def _header_clicked(self, event: JobTable.HeaderClicked) -> None:
+        sort = {"AGE": "created_at", "TOOK": "finished_at", "TITLE": "title", "STATE": "status"}.get(event.column)
+        if sort:
+            self._sort_by(sort)
+
+    @on(JobTable.Opened)
+    def _opened(self, event: JobTable.Opened) -> None:
+        self.desk.open_job(event.job_id)
+
+    @on(JobTable.MoreWanted)
+    def _more(self) -> None:
+        self.desk.load_more()
+
+    def on_descendant_focus(self) -> None:
+        """The title of the part that has the keys is lit."""
+        self._retab()
+        self.table.refresh()
+
+    def on_descendant_blur(self) -> None:
+        """Likewise."""
+        self._retab()
+        self.table.refresh()

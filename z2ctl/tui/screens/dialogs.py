@@ -1,0 +1,313 @@
+"""Small questions over a screen: confirm, choose, type a line, read a text. Each gives its answer by `dismiss`.
+
+A dialog knows nothing of jobs or of the daemon; words come in as plain text and are never read as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.screen import ModalScreen, ScreenResultType
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widgets import Button, Input, Static
+
+from z2ctl.tui.paint import Painted, Span, between, fit
+
+
+class Dialog(ModalScreen[ScreenResultType]):
+    """A box over the screen below; escape closes it without an answer."""
+
+    BINDINGS = [Binding("escape", "leave", "Close", id="dialog.close")]
+
+    def box(self, title: str) -> Vertical:
+        """The box, with its title."""
+        box = Vertical(classes="box")
+        box.border_title = Content(title)
+        return box
+
+    def action_leave(self) -> None:
+        """Close without an answer."""
+        self.dismiss(None)
+
+
+def note(text: str) -> Static:
+    """Some words in a dialog."""
+    return Static(Content(text), classes="note", markup=False)
+
+
+class Confirm(Dialog[bool]):
+    """A question whose safe answer has the focus: enter does nothing bad, y does it."""
+
+    BINDINGS = [Binding("y", "yes", "Yes"), Binding("n", "leave", "No"), Binding("left,right", "other", show=False)]
+
+    def __init__(self, title: str, lines: Sequence[str], yes: str, no: str) -> None:
+        super().__init__()
+        self._title, self._lines, self._yes, self._no = title, lines, yes, no
+
+    def compose(self) -> ComposeResult:
+        """Words, then the two answers."""
+        with self.box(self._title):
+            for line in self._lines:
+                yield note(line)
+            with Horizontal(classes="buttons"):
+                yield Button(Content(self._no), id="no", variant="primary", compact=True)
+                yield Button(Content(f"{self._yes} (y)"), id="yes", variant="error", compact=True)
+
+    def on_mount(self) -> None:
+        """The safe answer has the focus."""
+        self.query_one("#no", Button).focus()
+
+    def action_yes(self) -> None:
+        """Do it."""
+        self.dismiss(True)
+
+    def action_other(self) -> None:
+        """The other button."""
+        self.focus_next(Button)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(True if event.button.id == "yes" else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of a menu: what it gives back, its words, a hint on the right, why it cannot be chosen."""
+
+    value: Any
+    words: str
+    hint: str = ""
+    off: str = ""
+
+
+class Choices(Painted, ScrollView, can_focus=True):
+    """The lines of a menu."""
+
+    DEFAULT_CSS = "Choices { height: auto; scrollbar-size-vertical: 1; }"
+
+    @dataclass
+    class Picked(Message):
+        """A line was chosen."""
+
+        choice: Choice
+
+    def __init__(self, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self.choices = list(choices)
+        self.at = 0
+        self.virtual_size = Size(0, len(self.choices))
+
+    def show(self, choices: Sequence[Choice]) -> None:
+        """Other lines."""
+        self.choices, self.at = list(choices), 0
+        self.virtual_size = Size(0, len(self.choices))
+        self.scroll_to(0, 0, animate=False, force=True)
+        self.refresh(layout=True)
+
+    def move(self, by: int) -> None:
+        """Up or down, around the end."""
+        if not self.choices:
+            return
+        self.at = (self.at + by) % len(self.choices)
+        top, height = self.scroll_offset.y, max(1, self.size.height)
+        if self.at < top:
+            self.scroll_to(None, self.at, animate=False, force=True)
+        elif self.at >= top + height:
+            self.scroll_to(None, self.at - height + 1, animate=False, force=True)
+        self.refresh()
+
+    def pick(self) -> None:
+        """Choose the line under the cursor."""
+        if self.choices:
+            self.post_message(self.Picked(self.choices[self.at]))
+
+    def render_line(self, y: int) -> Strip:
+        """One line."""
+        width = self.size.width
+        index = y + self.scroll_offset.y
+        if index >= len(self.choices):
+            return self.strip([Span(" nothing fits", "dim")] if not self.choices and y == 0 else (), width)
+        choice = self.choices[index]
+        left = [Span(f" {choice.words}", "dim" if choice.off else "plain")]
+        right = [Span(f"{choice.off or choice.hint} ", "dim")]
+        return self.strip(between(left, right, width), width, "cursor" if index == self.at else "")
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As high as there are lines."""
+        return max(1, len(self.choices))
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the line under the mouse."""
+        index = event.y + self.scroll_offset.y
+        if index < len(self.choices):
+            self.at = index
+            self.pick()
+
+
+class Menu(Dialog[Any]):
+    """Choose one of some lines; with `search` one types to find it (the command palette)."""
+
+    BINDINGS = [
+        Binding("down,ctrl+n", "move(1)", show=False, priority=True),
+        Binding("up,ctrl+p", "move(-1)", show=False, priority=True),
+        Binding("enter", "pick", "Choose", show=False, priority=True),
+    ]
+
+    def __init__(self, title: str, choices: Sequence[Choice], *, search: str = "") -> None:
+        super().__init__()
+        self._title, self._all, self._search = title, list(choices), search
+        self.lines = Choices(self._all)
+
+    def compose(self) -> ComposeResult:
+        """The words to find by, then the lines."""
+        with self.box(self._title):
+            if self._search:
+                field = Input(placeholder=self._search, select_on_focus=False)
+                field.cursor_blink = False
+                yield field
+            yield self.lines
+
+    def on_mount(self) -> None:
+        """Keys go to the words if there are any."""
+        (self.query_one(Input) if self._search else self.lines).focus()
+
+    def action_move(self, by: int) -> None:
+        """Up or down."""
+        self.lines.move(by)
+
+    def action_pick(self) -> None:
+        """Choose."""
+        self.lines.pick()
+
+    def on_key(self, event: events.Key) -> None:
+        """Without a search line, j and k move, and a sign chooses the first line that begins with it."""
+        if self._search or event.character is None:
+            return
+        if event.character in "jk":
+            self.lines.move(1 if event.character == "j" else -1)
+        else:
+            found = [i for i, c in enumerate(self.lines.choices) if c.words.casefold().startswith(event.character)]
+            if found:
+                self.lines.move(found[0] - self.lines.at)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        wanted = event.value.casefold().split()
+        found = [each for each in self._all if all(word in f"{each.words} {each.hint}".casefold() for word in wanted)]
+        number = event.value.strip().lstrip("#")
+        if number.isdecimal() and len(number) < 19 and self._search:
+            found.insert(0, Choice(("open", int(number)), f"Open job {int(number)}"))
+        self.lines.show(found)
+
+    @on(Choices.Picked)
+    def _picked(self, event: Choices.Picked) -> None:
+        if event.choice.off:
+            self.notify(event.choice.off, severity="warning", markup=False)
+        else:
+            self.dismiss(event.choice.value)
+
+
+class Prompt(Dialog[str]):
+    """One line to type."""
+
+    def __init__(self, title: str, words: str, value: str = "") -> None:
+        super().__init__()
+        self._title, self._words, self._value = title, words, value
+
+    def compose(self) -> ComposeResult:
+        """Words and the line."""
+        with self.box(self._title):
+            yield note(self._words)
+            field = Input(value=self._value, select_on_focus=False)
+            field.cursor_blink = False
+            yield field
+
+    def on_mount(self) -> None:
+        """Ready to type."""
+        self.query_one(Input).focus()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip() or None)
+
+
+class Reader(Dialog[None]):
+    """A text to read or to select with the terminal's own mouse; any of enter, q, escape closes it."""
+
+    BINDINGS = [Binding("enter,q", "leave", "Close", show=False)]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        """The text."""
+        with self.box(self._title):
+            yield note(self._text)
+            yield note("esc closes")
+
+
+class Help(Dialog[None]):
+    """The keys that work here, as they really are bound."""
+
+    BINDINGS = [
+        Binding("question_mark,q,enter", "leave", "Close", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("pagedown,space", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+    ]
+
+    def __init__(self, title: str, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
+        super().__init__()
+        self._title = title
+        self.page = Page(_help_lines(groups))
+
+    def compose(self) -> ComposeResult:
+        """The groups, one under the other."""
+        with self.box(self._title):
+            yield self.page
+
+    def action_move(self, by: int) -> None:
+        """Scroll."""
+        self.page.scroll_relative(y=by, animate=False, force=True)
+
+
+def _help_lines(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> list[list[Span]]:
+    lines: list[list[Span]] = []
+    for name, keys in groups:
+        if lines:
+            lines.append([])
+        lines.append([Span(f" {name}", "primary bold")])
+        lines.extend([Span(f" {fit(key, 20)} ", "key"), Span(words)] for key, words in keys)
+    return lines
+
+
+class Page(Painted, ScrollView, can_focus=True):
+    """Painted lines that scroll."""
+
+    DEFAULT_CSS = "Page { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }"
+
+    def __init__(self, lines: Sequence[Sequence[Span]]) -> None:
+        super().__init__()
+        self.lines = lines
+        self.virtual_size = Size(0, len(lines))
+
+    def render_line(self, y: int) -> Strip:
+        """One line."""
+        index = y + self.scroll_offset.y
+        return self.strip(self.lines[index] if index < len(self.lines) else (), self.size.width)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As high as there are lines."""
+        return len(self.lines)

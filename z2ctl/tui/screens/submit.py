@@ -1,0 +1,243 @@
+"""Submitting: one URL with a live check, or many at once.
+
+The check is the daemon's own (`dry_run`), asked when the typing rests; a first look at the text is done here, so that
+a slip is said at once. What was typed is never lost by a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.widgets import Input, Static, TextArea
+
+from z2ctl import text as words
+from z2ctl.tui.screens.dialogs import Dialog, note
+from z2ctl.tui.throttle import Debounce
+from z2d.wire import errors
+
+CHECK_AFTER_S = 0.4
+MOST = 1000
+Json = dict[str, Any]
+Check = Callable[[list[str]], Awaitable[list[Json]]]
+
+
+def first_look(text: str) -> str:
+    """Why a text cannot be a URL to submit; empty when it can."""
+    text = text.strip()
+    if any(sign.isspace() for sign in text):
+        return "Not a URL: it has a space in it"
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        return "Not a URL"
+    if parts.scheme not in ("http", "https"):
+        return "Not a URL: it must start with http:// or https://"
+    return "" if host else "Not a URL: there is no host in it"
+
+
+def verdict(result: Json) -> tuple[str, str]:
+    """What the daemon says to one URL, as words and the name of a colour."""
+    match result.get("result"):
+        case "queued":
+            return "✓ can be submitted, not in the library yet", "success"
+        case "duplicate":
+            return f"≡ job {result.get('job_id')} has this video: enter opens it, ctrl+r submits it again", "warning"
+    return f"✗ {result.get('detail') or result.get('code') or 'refused'}", "error"
+
+
+def coloured(text: str, colour: str) -> Content:
+    """Words in a colour of the theme; the words are never read as markup."""
+    return Content.styled(text, f"$text-{colour}") if colour else Content(text)
+
+
+class Submit(Dialog[tuple[str, Any]]):
+    """One URL. Answers ("submit", url), ("force", url), ("open", job id) or ("many", text)."""
+
+    BINDINGS = [Binding("ctrl+r", "force", "Submit again", priority=True)]
+
+    def __init__(self, check: Check, text: str = "", trouble: str = "") -> None:
+        super().__init__()
+        self._check = check
+        self._text, self._trouble = text, trouble
+        self._asked = ""
+        self._duplicate: int | None = None
+        self._rest = Debounce(self, self._look_closer, CHECK_AFTER_S)
+
+    def compose(self) -> ComposeResult:
+        """The line and what is said about it."""
+        with self.box("New job"):
+            yield note("The address of a video or of a page with one:")
+            field = Input(value=self._text, placeholder="https://", select_on_focus=False, max_length=4096)
+            field.cursor_blink = False
+            yield field
+            yield Static("", id="verdict", classes="note", markup=False)
+            yield note("enter submits · esc closes · N in the list submits many")
+
+    def on_mount(self) -> None:
+        """Ready to type or to paste."""
+        self.query_one(Input).focus()
+        if self._trouble:
+            self._say(f"✗ {self._trouble}", "error")
+
+    @property
+    def typed(self) -> bool:
+        """Whether there is something to lose."""
+        return bool(self.query_one(Input).value.strip())
+
+    def _say(self, text: str, colour: str = "") -> None:
+        self.query_one("#verdict", Static).update(coloured(text, colour))
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        url = event.value.strip()
+        self._duplicate = None
+        self._rest.cancel()
+        if not url:
+            self._say("")
+        elif trouble := first_look(url):
+            if len(url) > 7 or not "https://".startswith(url):
+                self._say(f"✗ {trouble}", "error")
+        elif not (self._trouble and url == self._text):
+            self._say("… checking")
+            self._rest.ask()
+
+    def _look_closer(self) -> None:
+        self.run_worker(self._ask(self.query_one(Input).value.strip()), group="check", exclusive=True)
+
+    async def _ask(self, url: str) -> None:
+        try:
+            results = await self._check([url])
+        except errors.Z2Error as error:
+            self._say(f"? cannot be checked: {error.detail}", "warning")
+            return
+        if results and url == self.query_one(Input).value.strip():
+            self._duplicate = results[0].get("job_id") if results[0].get("result") == "duplicate" else None
+            self._say(*verdict(results[0]))
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        url = event.value.strip()
+        if self._duplicate is not None:
+            self.dismiss(("open", self._duplicate))
+        elif trouble := first_look(url):
+            self._say(f"✗ {trouble}", "error")
+        else:
+            self.dismiss(("submit", url))
+
+    def action_force(self) -> None:
+        """Submit although the video is in the library."""
+        url = self.query_one(Input).value.strip()
+        if trouble := first_look(url):
+            self._say(f"✗ {trouble}", "error")
+        else:
+            self.dismiss(("force", url))
+
+
+def urls_in(text: str) -> list[tuple[int, str]]:
+    """The lines that are not empty and no comment, each once, with their numbers."""
+    seen: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            seen.setdefault(line, number)
+    return [(number, line) for line, number in seen.items()]
+
+
+class SubmitMany(Dialog[list[str]]):
+    """Many URLs, one a line. Answers the URLs to submit; the daemon's refusals come back with the lines."""
+
+    BINDINGS = [Binding("ctrl+s,ctrl+enter,f2", "submit", "Submit", priority=True)]
+
+    def __init__(self, check: Check, text: str = "", trouble: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._check = check
+        self._text, self._trouble = text, trouble
+        self._good: list[str] = []
+        self._rest = Debounce(self, self._look_closer, CHECK_AFTER_S)
+
+    def compose(self) -> ComposeResult:
+        """The lines and what is said about them."""
+        with self.box("New jobs"):
+            yield note("One address a line; lines that begin with # are passed over.")
+            area = TextArea(self._text, soft_wrap=False, tab_behavior="focus")
+            area.cursor_blink = False
+            yield area
+            yield Static("", id="verdict", classes="note", markup=False)
+            yield note("ctrl+s submits · esc closes")
+
+    def on_mount(self) -> None:
+        """Ready to type or to paste."""
+        self.query_one(TextArea).focus()
+        if self._trouble:
+            self._say("\n".join(f"✗ {line}" for line in self._trouble[:6]), "error")
+        elif self._text:
+            self._look()
+
+    @property
+    def typed(self) -> bool:
+        """Whether there is something to lose."""
+        return bool(self.query_one(TextArea).text.strip())
+
+    def _say(self, text: str, colour: str = "") -> None:
+        self.query_one("#verdict", Static).update(coloured(text, colour))
+
+    @on(TextArea.Changed)
+    def _changed(self, event: TextArea.Changed) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        lines = urls_in(self.query_one(TextArea).text)
+        self._good = [url for _, url in lines if not first_look(url)]
+        bad = [(number, first_look(url)) for number, url in lines if first_look(url)]
+        self._sum_up(len(self._good), 0, bad, checking=bool(self._good))
+        self._rest.ask() if self._good else self._rest.cancel()
+
+    def _look_closer(self) -> None:
+        self.run_worker(self._ask(urls_in(self.query_one(TextArea).text)), group="check", exclusive=True)
+
+    async def _ask(self, lines: list[tuple[int, str]]) -> None:
+        good = [(number, url) for number, url in lines if not first_look(url)]
+        bad = [(number, first_look(url)) for number, url in lines if first_look(url)]
+        if len(good) > MOST:
+            self._say(f"✗ {len(good)} at once are too many: {MOST} at most", "error")
+            return
+        try:
+            results = await self._check([url for _, url in good])
+        except errors.Z2Error as error:
+            self._say(f"? {len(good)} cannot be checked: {error.detail}", "warning")
+            return
+        if lines != urls_in(self.query_one(TextArea).text):
+            return
+        new = sum(1 for result in results if result.get("result") == "queued")
+        same = sum(1 for result in results if result.get("result") == "duplicate")
+        bad += [
+            (number, str(result.get("detail") or result.get("code")))
+            for (number, _), result in zip(good, results, strict=False)
+            if result.get("result") == "rejected"
+        ]
+        self._sum_up(new, same, sorted(bad), checking=False)
+
+    def _sum_up(self, new: int, same: int, bad: list[tuple[int, str]], *, checking: bool) -> None:
+        parts = [
+            f"✓ {new} new",
+            f"≡ {words.plural(same, 'duplicate')}" if same else "",
+            f"✗ {len(bad)} invalid" if bad else "",
+        ]
+        lines = ["  ".join(part for part in parts if part) + ("  … checking" if checking else "")]
+        lines += [f"  line {number}: {reason}" for number, reason in bad[:3]]
+        self._say("\n".join(lines), "error" if bad else "success" if new else "")
+
+    def action_submit(self) -> None:
+        """Submit every line that can be one."""
+        lines = urls_in(self.query_one(TextArea).text)
+        if not lines:
+            self._say("✗ There is no address here yet", "error")
+            return
+        self.dismiss([url for _, url in lines])

@@ -1,0 +1,362 @@
+"""The narrow parts of the dashboard: the top bar, the running jobs, the titled rules, and the bar of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from z2ctl import text as words
+from z2ctl.tui.jobs import TABS, Job
+from z2ctl.tui.paint import Painted, Span, bar, between, clip_spans, fit, width_of
+from z2ctl.tui.state import Phase, State
+
+MOST_BARS = 4
+"""Running jobs shown with a bar; more are named by their number."""
+
+
+class TopBar(Painted):
+    """Name, connection, counts. `line` may be clicked for the reason when it is not live."""
+
+    DEFAULT_CSS = "TopBar { height: 1; dock: top; background: $panel; }"
+
+    def __init__(self, state: State, clock: Callable[[], float], place: str) -> None:
+        super().__init__()
+        self.state, self.clock, self.place = state, clock, place
+        self._shown: tuple[object, ...] = ()
+
+    def tick(self) -> None:
+        """Paint again if anything reads differently."""
+        shown = (tuple(self._left()), tuple(self._right()))
+        if shown != self._shown:
+            self._shown = shown
+            self.refresh()
+
+    def _left(self) -> list[Span]:
+        spans = [Span(" z2 ", "badge"), Span(" ")]
+        spans.extend(connection(self.state, self.clock()))
+        if self.size.width >= 100 and self.state.line.live:
+            spans.append(Span(f"  {self.place}", "dim"))
+        if getattr(self.app, "read_only", False):
+            spans.append(Span("  read-only", "warning"))
+        return spans
+
+    def _right(self) -> list[Span]:
+        width = self.size.width
+        spans: list[Span] = []
+        for tab, status in (("running", "RUNNING"), ("queued", "QUEUED"), ("done", "COMPLETED"), ("failed", "FAILED")):
+            number = self.state.counted(tab)
+            if number is None:
+                continue
+            look = words.LOOKS[status]
+            role = "primary" if look.style == "running" else look.style
+            if tab == "failed" and not number:
+                role = "dim"
+            spans.append(Span(f"{look.glyph} ", role))
+            spans.append(Span(words.count(number), "bold"))
+            spans.append(Span(f" {tab}  " if width >= 100 else "  ", "dim"))
+        if width >= 160:
+            spans.extend(self._more())
+        return spans or [Span("")]
+
+    def _more(self) -> list[Span]:
+        spans: list[Span] = []
+        duration = self.state.stats.get("duration") or {}
+        if duration.get("avg_ms") is not None:
+            spans.append(Span(f" avg {words.duration(duration['avg_ms'])}  ", "dim"))
+        if (free := self.state.stats.get("disk_free_bytes")) is not None:
+            role = "error" if free < 2 * 2**30 else "dim"
+            spans.append(Span(f" disk {words.size(free)} free ", role))
+        return spans
+
+    def render_line(self, y: int) -> Strip:
+        """The one line."""
+        self._shown = (tuple(self._left()), tuple(self._right()))
+        return self.strip(between(self._left(), self._right(), self.size.width), self.size.width)
+
+
+def connection(state: State, now: float) -> list[Span]:
+    """How the line stands, as glyph and words."""
+    line = state.line
+    if line.phase is Phase.LIVE:
+        if silent := line.silent(now):
+            return [Span("◌", "warning"), Span(f" silent {int(silent)} s", "warning")]
+        return [Span("●", "success"), Span(" live", "success")]
+    if line.phase is Phase.STARTING:
+        return [Span("◌", "dim"), Span(" connecting", "dim")]
+    wait = max(0, int(line.retry_at - now + 0.99))
+    if line.phase is Phase.REFUSED:
+        return [Span("▲", "error"), Span(" refused", "error bold")]
+    return [
+        Span("▲", "warning"),
+        Span(f" offline, retry in {wait} s (try {line.tries})", "warning bold"),
+    ]
+
+
+class Banner(Painted):
+    """One line that is there only while something is wrong with the line to the daemon."""
+
+    DEFAULT_CSS = "Banner { height: 1; background: $warning 20%; display: none; } Banner.-shown { display: block; }"
+
+    def __init__(self, state: State, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.state, self.clock = state, clock
+        self._words = ""
+
+    def tick(self) -> None:
+        """Show, change or hide the line."""
+        text = self._text()
+        if text != self._words:
+            self._words = text
+            self.set_class(bool(text), "-shown")
+            self.refresh()
+
+    def _text(self) -> str:
+        line = self.state.line
+        if line.phase is Phase.REFUSED:
+            return f" {line.reason}"
+        if line.phase is Phase.OFFLINE and line.ever:
+            ago = max(0, int(self.clock() - line.lost_at))
+            return f" Connection to z2d lost {ago} s ago - showing the last known state. R retries now."
+        if line.live and line.api is not None and line.api != 1:
+            return f" This dashboard speaks API 1, z2d {line.version} speaks {line.api}: reading only."
+        return ""
+
+    def render_line(self, y: int) -> Strip:
+        """The one line."""
+        return self.strip([Span(self._words, "warning")], self.size.width)
+
+
+class ActiveJobs(Painted):
+    """The running jobs, each with its stage and bar: all in one widget, because twenty widgets cost four times more."""
+
+    DEFAULT_CSS = "ActiveJobs { height: auto; } ActiveJobs.-none { display: none; }"
+
+    @dataclass
+    class Clicked(Message):
+        """A click on a running job."""
+
+        job_id: int
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self.state = state
+        self._count = -1
+
+    def changed(self) -> None:
+        """Running jobs came, went or moved."""
+        jobs = self.state.active
+        lines = min(len(jobs), MOST_BARS) + (len(jobs) > MOST_BARS)
+        if lines != self._count:
+            self._count = lines
+            self.set_class(not lines, "-none")
+            self.styles.height = lines
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One running job."""
+        width = self.size.width
+        jobs = list(self.state.active.values())
+        if y >= min(len(jobs), MOST_BARS):
+            more = len(jobs) - MOST_BARS
+            return self.strip([Span(f"   +{more} more running", "dim")] if more > 0 and y == MOST_BARS else (), width)
+        return self.strip(self._job(jobs[y], width), width)
+
+    def _job(self, job: Job, width: int) -> list[Span]:
+        stale = not self.state.line.live
+        look = words.look(job.display)
+        head = [
+            Span(f" {look.glyph}", "dim" if stale else "primary"),
+            Span(f" {job.id} ", "dim"),
+        ]
+        stage = fit(words.look(job.display).word if job.display != "RUNNING" else job.stage, 11)
+        tail = [Span(f" {words.percent(job.progress):>4} ", "bold")]
+        if width >= 100:
+            tail.append(Span(f"{words.speed(job.speed):>11} ", "dim"))
+        eta = "" if job.eta is None else f"-{words.duration(job.eta * 1000)}"
+        tail.append(Span(f"{eta:>7} ", "plain"))
+        room = width - width_of(head) - width_of(tail) - 13
+        title = min(max(12, room * 45 // 100), room - 8)
+        head.append(Span(fit(job.name, title), "bold"))
+        head.append(Span(f" {stage} ", "accent"))
+        return [*head, *bar(job.progress, max(4, room - title), ascii_only=self.ascii_only, stale=stale), *tail]
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to that job."""
+        jobs = list(self.state.active.values())
+        if event.y < len(jobs):
+            self.post_message(self.Clicked(jobs[event.y].id))
+
+
+class Rule(Painted):
+    """A line across with a title: the only frame panels have, so that copied text is clean."""
+
+    DEFAULT_CSS = "Rule { height: 1; }"
+
+    def __init__(self, *, node_id: str | None = None) -> None:
+        super().__init__(id=node_id)
+        self.left: list[Span] = []
+        self.right: list[Span] = []
+        self.lit = False
+
+    def say(self, left: Sequence[Span], right: Sequence[Span] = (), *, lit: bool = False) -> None:
+        """Other words; nothing is painted when they are the same."""
+        fresh = (list(left), list(right), lit)
+        if fresh != (self.left, self.right, self.lit):
+            self.left, self.right, self.lit = fresh
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The one line."""
+        width = self.size.width
+        role = "bar" if self.lit else "rail"
+        left = [Span("─ ", role), *self.left, Span(" ")]
+        right = [Span(" "), *self.right, Span(" ─", role)] if self.right else []
+        return self.strip(between(left, right, width, Span("─", role)), width)
+
+
+class TabsRule(Rule):
+    """The rule over the list: the tabs with their counts, clickable."""
+
+    @dataclass
+    class Chosen(Message):
+        """A click on a tab."""
+
+        tab: str
+
+    def __init__(self, state: State, *, node_id: str | None = None) -> None:
+        super().__init__(node_id=node_id)
+        self.state = state
+        self.marked = 0
+        self._places: list[tuple[int, int, str]] = []
+
+    def changed(self, *, lit: bool) -> None:
+        """Counts, tab or window changed."""
+        window = self.state.window
+        spans = [Span("Jobs ", "bold" if lit else "plain")]
+        at = 2 + width_of(spans)
+        self._places = []
+        for tab, _ in TABS:
+            number = self.state.counted(tab)
+            label = f" {tab} {words.count(number)} " if number is not None else f" {tab} "
+            if tab == window.query.tab:
+                spans.append(Span(label, "chip"))
+            elif number == 0 or (tab == "cancelled" and self.size.width < 100):
+                continue
+            else:
+                spans.append(Span(label, "dim"))
+            self._places.append((at, at + len(label), tab))
+            at += len(label)
+        right: list[Span] = []
+        if self.marked:
+            right.append(Span(f"{self.marked} marked ", "warning"))
+        if window.waiting:
+            right.append(Span(f"▲ {len(window.waiting)} new (g) ", "warning bold"))
+        if window.query.words:
+            right.append(Span(f"/{window.query.words} ", "accent"))
+        if window.rows and window.total is not None and window.total > len(window.rows):
+            right.append(Span(f"1–{words.count(len(window.rows))} of {words.count(window.total)}", "dim"))
+        elif window.query.words and window.total is not None:
+            right.append(Span(f"{words.count(window.total)} found", "dim"))
+        self.say(clip_spans(spans, max(0, self.size.width - 4)), right, lit=lit)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Other tabs may fit now."""
+        self.changed(lit=self.lit)
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the tab under the mouse."""
+        for start, end, tab in self._places:
+            if start <= event.x < end:
+                self.post_message(self.Chosen(tab))
+
+
+class TabBar(Painted):
+    """The title of a job and its tabs, on two lines."""
+
+    DEFAULT_CSS = "TabBar { height: 2; background: $surface; }"
+
+    @dataclass
+    class Chosen(Message):
+        """A click on a tab."""
+
+        tab: str
+
+    def __init__(self, tabs: Sequence[str]) -> None:
+        super().__init__()
+        self.tabs = tabs
+        self._said: tuple[object, ...] = ("", "", "", ())
+        self._places: list[tuple[int, int, str]] = []
+
+    def say(self, tab: str, name: str, title: str, counts: Mapping[str, int]) -> None:
+        """Which tab, whose, and the numbers on the tabs."""
+        said = (tab, name, title, tuple(counts.items()))
+        if said != self._said:
+            self._said = said
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The title, then the tabs."""
+        tab, name, title, counts = self._said
+        if y == 0:
+            return self.strip([Span(f" {name}  ", "dim"), Span(str(title), "bold")], self.size.width)
+        numbers = dict(counts)  # type: ignore[call-overload]
+        spans: list[Span] = [Span(" ")]
+        self._places = []
+        at = 1
+        for each in self.tabs:
+            label = f" {each} {numbers[each]} " if each in numbers else f" {each} "
+            spans.append(Span(label, "chip" if each == tab else "dim"))
+            self._places.append((at, at + len(label), each))
+            at += len(label)
+        return self.strip(clip_spans(spans, self.size.width), self.size.width)
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the tab under the mouse."""
+        for start, end, tab in self._places:
+            if event.y == 1 and start <= event.x < end:
+                self.post_message(self.Chosen(tab))
+
+
+class KeyBar(Painted):
+    """The keys that work here, from the real bindings; each can be clicked. What is not possible now is dim."""
+
+    DEFAULT_CSS = "KeyBar { height: 1; dock: bottom; background: $panel; }"
+
+    def __init__(self, reason: Callable[[str], str] = lambda action: "") -> None:
+        super().__init__()
+        self.reason = reason
+        self._places: list[tuple[int, int, str]] = []
+
+    def on_mount(self) -> None:
+        """Follow the bindings."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.refresh())
+
+    def render_line(self, y: int) -> Strip:
+        """The one line."""
+        spans: list[Span] = [Span(" ")]
+        self._places = []
+        seen: set[str] = set()
+        at = 1
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.show or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            key = self.app.get_key_display(binding)
+            off = bool(self.reason(binding.action))
+            spans.append(Span(key, "dim" if off else "key"))
+            spans.append(Span(f" {binding.description}  ", "dim" if off else "plain"))
+            size = width_of(spans[-2:])
+            self._places.append((at, at + size - 2, binding.key))
+            at += size
+        return self.strip(clip_spans(spans, self.size.width, ""), self.size.width)
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key under the mouse."""
+        for start, end, key in self._places:
+            if start <= event.x < end:
+                self.app.simulate_key(key)

@@ -1,0 +1,91 @@
+"""A text to read: overview, analysis, transcript, files. Lines may lead somewhere (a second, a path)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from z2ctl.tui.paint import Span
+from z2ctl.tui.widgets.lines import LineView
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """A line that leads to a moment of the transcript."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A line that gives something to copy: what it is called, and the text."""
+
+    what: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageLine:
+    """A line about a stage: a retry can begin there."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """One paragraph: columns that are not wrapped, a body that is, and where it leads."""
+
+    head: tuple[Span, ...] = ()
+    text: str = ""
+    role: str = "plain"
+    target: Second | Take | StageLine | None = None
+
+
+class DocView(LineView[Doc]):
+    """See the module."""
+
+    def __init__(self, *, node_id: str | None = None, placeholder: str = "") -> None:
+        super().__init__(node_id=node_id, wrap=True)
+        self.word_wrap = True
+        if placeholder:
+            self.items = [Doc((Span(" "),), placeholder, "dim")]
+
+    def head(self, item: Doc) -> Sequence[Span]:
+        """The columns."""
+        return item.head
+
+    def body(self, item: Doc) -> str:
+        """The text that is wrapped."""
+        return item.text
+
+    def body_role(self, item: Doc) -> str:
+        """Its colour."""
+        return item.role
+
+    def show(self, docs: Sequence[Doc]) -> None:
+        """Other paragraphs; the place is kept when they are of the same document read again."""
+        if list(docs) == self.items:
+            return
+        at, top = self.cursor, self.scroll_offset.y
+        same = len(docs) == len(self.items)
+        self.replace(docs)
+        if same and at is not None:
+            self.cursor = at
+            self._jump(y=top)
+
+    def target(self) -> Second | Take | StageLine | None:
+        """Where the line under the cursor leads."""
+        return self.items[self.cursor].target if self.cursor is not None and self.items else None
+
+    def go_to(self, ms: int) -> bool:
+        """Put the cursor on the last line that begins at or before a moment."""
+        found = None
+        for index, item in enumerate(self.items):
+            if isinstance(item.target, Second):
+                if item.target.ms > ms:
+                    break
+                found = index
+        if found is None:
+            return False
+        self.move_cursor(found, centre=True)
+        return True

@@ -1,0 +1,451 @@
+"""A long text of many items, of which only the visible lines are ever drawn: log, transcript, documents.
+
+An item has a head (a time, a level: columns that are never wrapped) and a body. The view knows nothing of what the
+items mean; subclasses say how to read one. It finds words, wraps, scrolls sideways, keeps a cursor on an item, and
+can follow the end. A hundred thousand items cost what the forty visible ones cost.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from rich.cells import chop_cells
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from z2ctl.tui.paint import Painted, Span, cells, clip, highlight, width_of
+
+T = TypeVar("T")
+
+LONGEST = 4000
+"""Characters of one item that are drawn; the rest is named by its length. Copy and save keep all of it."""
+
+
+class LineView(Painted, ScrollView, Generic[T], can_focus=True):
+    """See the module. Subclasses give `head`, `body` and `body_role` of an item."""
+
+    DEFAULT_CSS = "LineView { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }"
+
+    @dataclass
+    class Moved(Message):
+        """The position, the follow state or the number of matches changed: titles may need new words."""
+
+        view: LineView[Any]
+
+    @dataclass
+    class Chosen(Message):
+        """Enter or a double click on an item."""
+
+        view: LineView[Any]
+        index: int
+
+    def __init__(self, *, node_id: str | None = None, follow: bool = False, wrap: bool = False) -> None:
+        super().__init__(id=node_id)
+        self.items: list[T] = []
+        self.following = follow
+        self.new_below = 0
+        self.cursor: int | None = None
+        self.wrapping = wrap
+        self.word_wrap = False
+        self.needle = ""
+        self.pattern: re.Pattern[str] | None = None
+        self.matches: list[int] = []
+        self._starts: array[int] = array("l", [0])
+        self._widest = 0
+        self._held = False
+
+    # -- what an item is -------------------------------------------------------------------------------------------
+
+    def head(self, item: T) -> Sequence[Span]:
+        """The columns before the body."""
+        return ()
+
+    def body(self, item: T) -> str:
+        """The text of an item, one line."""
+        raise NotImplementedError
+
+    def body_role(self, item: T) -> str:
+        """The role of the body's text."""
+        return "plain"
+
+    # -- content ---------------------------------------------------------------------------------------------------
+
+    def replace(self, items: Iterable[T], *, keep: bool = False) -> None:
+        """Show other items; `keep` holds the place (a filter changed), otherwise the view starts afresh."""
+        top, cursor = self._top_item(), self.cursor
+        at_cursor = self.items[cursor] if keep and cursor is not None and cursor < len(self.items) else None
+        at_top = self.items[top] if keep and top < len(self.items) else None
+        self.items = list(items)
+        self.new_below = 0
+        self._measure()
+        self._find_matches()
+        if at_cursor is not None:
+            self.cursor = self._place(at_cursor)
+        else:
+            self.cursor = None if self.following or not self.items else 0
+        if self.following:
+            self._to_end()
+        else:
+            place = self._place(at_top) if at_top is not None else 0
+            self._jump(y=self._row_of(place or 0))
+        self.refresh()
+        self._say()
+
+    def append(self, items: Sequence[T]) -> None:
+        """More items at the end; the view moves only when it follows."""
+        if not items:
+            return
+        first = len(self.items)
+        self.items.extend(items)
+        self._measure(first)
+        if self.pattern:
+            self.matches.extend(i for i in range(first, len(self.items)) if self._found(self.items[i]))
+        if self.following:
+            self._to_end()
+            self.refresh()
+        else:
+            self.new_below += len(items)
+            if self._starts_of(first) < self.scroll_offset.y + self.size.height:
+                self.refresh()
+        self._say()
+
+    def prepend(self, items: Sequence[T]) -> None:
+        """Older items before the first; what is on the screen stays where it is."""
+        if not items:
+            return
+        top, offset = self._top_item(), self.scroll_offset.y - self._row_of(self._top_item())
+        self.items[:0] = items
+        self._measure()
+        self._find_matches()
+        if self.cursor is not None:
+            self.cursor += len(items)
+        self._jump(y=self._row_of(top + len(items)) + offset)
+        self.refresh()
+        self._say()
+
+    def forget(self, count: int) -> None:
+        """Drop the `count` oldest items (the window is full); only sensible while following."""
+        del self.items[:count]
+        self._measure()
+        self._find_matches()
+        if self.cursor is not None:
+            self.cursor = max(0, self.cursor - count)
+        if self.following:
+            self._to_end()
+
+    # -- geometry --------------------------------------------------------------------------------------------------
+
+    def head_width(self, item: T) -> int:
+        """Cells of the columns before the body; a view whose heads are alike need not build one to know."""
+        return width_of(self.head(item))
+
+    def _shown(self, item: T) -> str:
+        body = self.body(item)
+        return body if len(body) <= LONGEST else f"{body[:LONGEST]}… ({len(body)} characters)"
+
+    def rows_of(self, item: T) -> list[str]:
+        """The lines of an item's body as they are drawn."""
+        body = self._shown(item)
+        if not self.wrapping:
+            return [body]
+        width = max(8, self.scrollable_content_region.width - self.head_width(item))
+        if cells(body) <= width:
+            return [body]
+        return wrap_words(body, width) if self.word_wrap else chop_cells(body, width) or [""]
+
+    def _measure(self, first: int = 0) -> None:
+        if self.wrapping:
+            starts = self._starts
+            del starts[first + 1 :]
+            if not starts:
+                starts.append(0)
+            row = starts[-1]
+            for item in self.items[first:]:
+                row += len(self.rows_of(item))
+                starts.append(row)
+            self._widest = 0
+        else:
+            if first == 0:
+                self._widest = 0
+            for item in self.items[first:]:
+                self._widest = max(self._widest, self.head_width(item) + cells(self._shown(item)))
+        height = self._starts[-1] if self.wrapping else len(self.items)
+        width = 0 if self.wrapping else self._widest
+        self._held = True
+        self.virtual_size = Size(width, height)
+        self._held = False
+
+    def _starts_of(self, index: int) -> int:
+        return self._starts[index] if self.wrapping else index
+
+    def _row_of(self, index: int) -> int:
+        return self._starts_of(min(index, len(self.items)))
+
+    def _item_at(self, row: int) -> tuple[int, int]:
+        """The item drawn on a row of the whole text, and which of its lines."""
+        if not self.wrapping:
+            return row, 0
+        index = bisect_right(self._starts, row) - 1
+        return index, row - self._starts[index]
+
+    def _top_item(self) -> int:
+        return min(self._item_at(self.scroll_offset.y)[0], max(0, len(self.items) - 1))
+
+    def _place(self, item: T) -> int | None:
+        try:
+            return self.items.index(item)
+        except ValueError:
+            return None
+
+    def shown_items(self) -> list[T]:
+        """The items on the screen now."""
+        if not self.items:
+            return []
+        first = self._top_item()
+        last = self._item_at(min(self.virtual_size.height, self.scroll_offset.y + self.size.height) - 1)[0]
+        return self.items[first : last + 1]
+
+    # -- moving ----------------------------------------------------------------------------------------------------
+
+    def _jump(self, y: float | None = None, x: float | None = None) -> None:
+        self._held = True
+        self.scroll_to(x, y, animate=False, force=True)
+        self._held = False
+
+    def _to_end(self) -> None:
+        self._jump(y=self.max_scroll_y)
+        self.new_below = 0
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolling up pauses the following; coming to the end takes it up again."""
+        super().watch_scroll_y(old_value, new_value)
+        if self._held or round(old_value) == round(new_value):
+            return
+        if new_value < old_value and self.following:
+            self.pause()
+        elif new_value >= self.max_scroll_y and self.follows_end and not self.following:
+            self.follow()
+        self.near_edge()
+        self._say()
+
+    follows_end = False
+    """Whether this view has an end worth following (a log)."""
+
+    def near_edge(self) -> None:
+        """Called after scrolling by a person; the log asks for older lines here."""
+
+    def pause(self) -> None:
+        """Stop following; the cursor appears on the last visible line."""
+        self.following = False
+        if self.cursor is None and self.items:
+            self.cursor = min(
+                len(self.items) - 1, self._item_at(self.scroll_offset.y + max(0, self.size.height - 1))[0]
+            )
+        self.refresh()
+        self._say()
+
+    def follow(self) -> None:
+        """Go to the end and stay there."""
+        self.following, self.cursor = True, None
+        self._to_end()
+        self.refresh()
+        self._say()
+
+    def move_cursor(self, index: int, *, centre: bool = False) -> None:
+        """Put the cursor on an item and make it visible."""
+        if not self.items:
+            return
+        if self.following:
+            self.following = False
+        index = min(max(0, index), len(self.items) - 1)
+        old, self.cursor = self.cursor, index
+        row, height = self._row_of(index), max(1, self.scrollable_content_region.height)
+        end = self._row_of(index + 1)
+        top = self.scroll_offset.y
+        if centre and not (top <= row and end <= top + height):
+            self._jump(y=max(0, row - height // 3))
+        elif row < top:
+            self._jump(y=row)
+        elif end > top + height:
+            self._jump(y=max(0, min(row, end - height)))
+        for changed in {index, old if old is not None else index}:
+            if changed < len(self.items):
+                self.refresh_lines(self._row_of(changed), max(1, self._row_of(changed + 1) - self._row_of(changed)))
+        self.near_edge()
+        self._say()
+
+    def step(self, by: int) -> None:
+        """Move the cursor by items."""
+        if self.following:
+            self.pause()
+            by = min(0, by)
+        self.move_cursor((self.cursor or 0) + by)
+
+    def page(self, by: int) -> None:
+        """Move by whole pages."""
+        self.step(by * max(1, self.scrollable_content_region.height - 1))
+
+    def sideways(self, by: int) -> None:
+        """Scroll to the side; the heads stay."""
+        self._jump(x=min(max(0, self.scroll_x + by), self.max_scroll_x))
+        self.refresh()
+
+    # -- finding ---------------------------------------------------------------------------------------------------
+
+    def find(self, words: str) -> int:
+        """Mark every place where `words` stand, upper or lower case alike: how many items have them."""
+        self.needle = words
+        self.pattern = re.compile(re.escape(words), re.IGNORECASE) if words else None
+        self._find_matches()
+        self.refresh()
+        self._say()
+        return len(self.matches)
+
+    def _found(self, item: T) -> bool:
+        return self.pattern is not None and self.pattern.search(self.body(item)) is not None
+
+    def _find_matches(self) -> None:
+        self.matches = [i for i, item in enumerate(self.items) if self._found(item)] if self.pattern else []
+
+    def next_match(self, by: int = 1) -> bool:
+        """Go to the next (or previous) match, around the end: whether there is one."""
+        if not self.matches:
+            return False
+        here = self.cursor if self.cursor is not None else self._top_item() - 1
+        if by > 0:
+            to = next((m for m in self.matches if m > here), self.matches[0])
+        else:
+            to = next((m for m in reversed(self.matches) if m < here), self.matches[-1])
+        self.move_cursor(to, centre=True)
+        return True
+
+    def match_words(self) -> str:
+        """Where among the matches the cursor is: "3/17", or "no match"."""
+        if self.pattern is None:
+            return ""
+        if not self.matches:
+            return "no match"
+        at = bisect_right(self.matches, self.cursor) if self.cursor is not None else 0
+        return f"{at}/{len(self.matches)}"
+
+    # -- drawing ---------------------------------------------------------------------------------------------------
+
+    def set_wrap(self, wrapping: bool) -> None:
+        """Wrap long lines, or let them run out to the right."""
+        if wrapping == self.wrapping:
+            return
+        top = self._top_item()
+        self.wrapping = wrapping
+        self._relayout(top)
+
+    def _relayout(self, top: int) -> None:
+        self._starts = array("l", [0])
+        self._measure()
+        if self.following:
+            self._to_end()
+        else:
+            self._jump(y=self._row_of(top), x=0 if self.wrapping else None)
+        self.refresh()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Keep the place: the end while following, else the first visible item."""
+        if not self.wrapping and not self.following:
+            return
+        self._relayout(self._top_item())
+
+    def _say(self) -> None:
+        self.post_message(self.Moved(self))
+
+    def render_line(self, y: int) -> Strip:
+        """One visible line."""
+        width = self.size.width
+        row = y + self.scroll_offset.y
+        if not 0 <= row < self.virtual_size.height or not self.items:
+            return self.strip((), width)
+        index, part = self._item_at(row)
+        if index >= len(self.items):
+            return self.strip((), width)
+        item = self.items[index]
+        lines = self.rows_of(item)
+        text = lines[min(part, len(lines) - 1)]
+        now = index == self.cursor
+        role = self.body_role(item)
+        head: Sequence[Span] = self.head(item)
+        if part:
+            head = [Span(" " * width_of(head))]
+        found = [match.span() for match in self.pattern.finditer(text) if match.group()] if self.pattern else []
+        body = highlight(text, role, found, "match-now" if now else "match") if found else [Span(text, role)]
+        if self.scroll_offset.x and not self.wrapping:
+            body = drop_cells(body, self.scroll_offset.x)
+        over = ""
+        if now:
+            over = "cursor" if self.has_focus else "cursor-away"
+        return self.strip([*head, *body], width, over)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """As wide as there is room: the text decides only how far it scrolls."""
+        return container.width
+
+    # -- taking text away ------------------------------------------------------------------------------------------
+
+    def text_of(self, item: T) -> str:
+        """An item as one line of plain text: head and whole body."""
+        return ("".join(span.text for span in self.head(item)) + self.body(item)).strip()
+
+    def line_text(self) -> str:
+        """The item under the cursor, or the last one while following."""
+        if not self.items:
+            return ""
+        return self.text_of(self.items[self.cursor if self.cursor is not None else -1])
+
+    def visible_text(self) -> str:
+        """What is on the screen, as plain lines."""
+        return "\n".join(self.text_of(item) for item in self.shown_items())
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse is; a double click chooses."""
+        row = event.y + self.scroll_offset.y
+        if 0 <= row < self.virtual_size.height and self.items:
+            index = self._item_at(row)[0]
+            self.move_cursor(index)
+            if event.chain == 2:
+                self.post_message(self.Chosen(self, index))
+
+
+def wrap_words(text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells, broken at spaces where there are any."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if cells(longer) <= width:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        *whole, line = chop_cells(word, width) if cells(word) > width else [word]
+        lines.extend(whole)
+    return [*lines, line]
+
+
+def drop_cells(spans: Iterable[Span], count: int) -> list[Span]:
+    """The spans without their first `count` cells."""
+    out: list[Span] = []
+    for text, role in spans:
+        size = cells(text)
+        if count >= size:
+            count -= size
+            continue
+        if count:
+            text = text[len(clip(text, count, "")) :]
+            count = 0
+        out.append(Span(text, role))
+    return out
