@@ -36,3 +36,5 @@ def set_up(level: str = "info") -> None:
     handler.setFormatter(OneLine(journal="JOURNAL_STREAM" in os.environ))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)  # of libraries only what is wrong
     logging.getLogger("z2d").setLevel(level.upper())
+    # the pool tells of a database that is away with a traceback; those who needed it say so in a line
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)
