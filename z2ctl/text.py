@@ -166,13 +166,18 @@ def age(text: object, now: datetime | None = None) -> str:
     return f"{int(left // (7 * 86_400))}w"
 
 
-def took(job: dict[str, object], now: datetime | None = None) -> str:
-    """How long a job has run, or ran: from its start to its end, or to now."""
+def took_ms(job: dict[str, object], now: datetime | None = None) -> float | None:
+    """How long a job or a stage has run, or ran: from its start to its end, or to now; None before its start."""
     start = moment(job.get("started_at"))
     if start is None:
-        return "–"
+        return None
     end = moment(job.get("finished_at")) or now or datetime.now(UTC)
-    return duration(max(0.0, (end - start).total_seconds() * 1000))
+    return max(0.0, (end - start).total_seconds() * 1000)
+
+
+def took(job: dict[str, object], now: datetime | None = None) -> str:
+    """`took_ms` as "1:11"."""
+    return duration(took_ms(job, now))
 
 
 def clock(text: object) -> str:

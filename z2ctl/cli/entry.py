@@ -44,7 +44,7 @@ def _places(page: Page, job: Json) -> None:
     if folder is None:
         return
     page.heading("Where it lies")
-    pairs = [("folder", Cell(folder))]
+    page.place("folder", folder)
     media = {Path(file["path"]).suffix for file in job.get("files") or [] if file["kind"] == "media"}
     try:
         names = sorted(path.name for path in Path(folder).iterdir())
@@ -53,8 +53,7 @@ def _places(page: Page, job: Json) -> None:
     for name in names:
         kind = "note" if name.endswith(".md") else "media" if Path(name).suffix in media else None
         if kind:
-            pairs.append((kind, Cell(str(Path(folder) / name))))
-    page.pairs(pairs)
+            page.place(kind, Path(folder) / name)
     page.write(
         Cell(f"z2ctl transcript {job['id']}, z2ctl show {job['id']} and z2ctl logs {job['id']} say more.", "dim")
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import click
@@ -65,7 +64,7 @@ def list_command(
         for job in jobs:
             app.out.fields(record(job))
     elif jobs:
-        columns, rows = table(app, jobs, shutil.get_terminal_size().columns)
+        columns, rows = table(app, jobs, app.out.width())
         app.out.page().table(columns, rows)
         if total > len(jobs):
             say(f"{len(jobs)} of {text.plural(total, 'job')}; --limit shows more.")
@@ -207,6 +206,6 @@ def stage_row(app: App, stage: Json) -> list[Cell]:
     return [
         Cell(stage.get("stage")),
         Cell(f"{app.out.glyph(look)} {look.word}", look.style),
-        Cell(text.took(stage), "dim"),
+        Cell(text.span(text.took_ms(stage)), "dim"),
         Cell(said, "error" if stage.get("error_message") else "dim"),
     ]

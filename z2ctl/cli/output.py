@@ -91,6 +91,12 @@ class Output:
         """The glyph of a status in the signs this terminal has."""
         return look.plain if self.ascii_only else look.glyph
 
+    def width(self) -> int:
+        """How many columns the terminal has."""
+        import shutil
+
+        return shutil.get_terminal_size().columns
+
     def page(self) -> Page:
         """A page for a person: styled on a terminal, plain text in a pipe."""
         return RichPage(self) if self.terminal else Page(self)
@@ -131,6 +137,10 @@ class Page:
         """One name and its value."""
         self._begun = True
         print(f"{name}  {cell.shown()}")
+
+    def place(self, name: str, path: object) -> None:
+        """A name and a path; a path is never broken into lines, so that it can be copied."""
+        self.write(Cell(name, "", 6), Cell(path))
 
     def paragraph(self, text: object, *, indent: int = 0) -> None:
         """Running text; its own line ends stay."""
@@ -177,8 +187,13 @@ class RichPage(Page):
         grid = Table.grid(padding=(0, 2))
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
-        grid.add_row(text_of(Cell(name, "dim")), text_of(cell))
+        grid.add_row(text_of(Cell(name, "dim", len(name))), text_of(cell))
         self._console.print(grid)
+
+    def place(self, name: str, path: object) -> None:
+        """A name and a path; a path is never broken into lines, so that it can be copied."""
+        self._begun = True
+        self._console.print(line_of([Cell(name, "dim", 6), Cell(path)]), soft_wrap=True)
 
     def paragraph(self, text: object, *, indent: int = 0) -> None:
         """Running text, wrapped at words."""

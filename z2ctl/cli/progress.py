@@ -79,13 +79,13 @@ class Lines:
             if state not in (self._stages.get(stage["stage"]), "PENDING"):
                 self._stages[stage["stage"]] = state
                 said = stage.get("error_message") or stage.get("skip_reason") or ""
-                ran = text.took(stage) if state == "DONE" else ""
+                ran = text.span(text.took_ms(stage)) if state == "DONE" else ""
                 say(f"{stage['stage']}: {text.stage_look(state).word} {ran} {said}")
 
     def lines(self, lines: list[Json]) -> None:
         """Say log lines."""
         for line in lines:
-            say(log_text(line), indent=2)
+            say(" ".join(cell.shown() for cell in log_cells(line)), indent=2)
 
     def offline(self, event: Json) -> None:
         """Say that the connection is gone, once for each loss."""
@@ -101,8 +101,10 @@ class Bars:
 
         self.out = out
         self.console = console
-        self._progress: Progress = Progress(*_columns(out), console=console, transient=True, refresh_per_second=5)
+        self._progress: Progress = Progress(*_columns(out), console=console, transient=True, auto_refresh=False)
         self._tasks: dict[object, TaskID] = {}
+        self._shown: dict[object, dict[str, Any]] = {}
+        self._changed = False
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -128,19 +130,23 @@ class Bars:
             eta_s=job.get("eta_s"),
             visible=running or len(self._tasks) < 5,
         )
+        self._draw()
 
     def progress(self, event: Json) -> None:
         """Move a job's bar."""
-        task = self._tasks.get(event["id"])
-        if task is not None:
-            self._progress.update(
-                task,
-                completed=event.get("progress") or 0.0,
-                word=text.safe(event.get("stage")),
-                speed_bps=event.get("speed_bps"),
-                eta_s=event.get("eta_s"),
-                visible=True,
+        if event["id"] in self._shown:
+            self._bar(
+                event["id"],
+                **self._shown[event["id"]]
+                | {
+                    "progress": event.get("progress") or 0.0,
+                    "word": event.get("stage"),
+                    "speed_bps": event.get("speed_bps"),
+                    "eta_s": event.get("eta_s"),
+                    "visible": True,
+                },
             )
+            self._draw()
 
     def detail(self, job: Json) -> None:
         """Bring the bars of a job's stages up to date."""
@@ -157,6 +163,7 @@ class Bars:
                 eta_s=stage.get("eta_s") if stage.get("status") == "RUNNING" else None,
                 visible=True,
             )
+        self._draw()
 
     def lines(self, lines: list[Json]) -> None:
         """Log lines, above the bars."""
@@ -167,11 +174,22 @@ class Bars:
         """That the connection is gone, above the bars."""
         self.console.print(text_of(Cell(lost(event), "warning")), soft_wrap=True)
 
-    def _bar(self, key: object, *, progress: float, visible: bool, **fields: Any) -> None:
-        fields = {name: text.safe(value) if isinstance(value, str) else value for name, value in fields.items()}
+    def _bar(self, key: object, **values: Any) -> None:
+        """Change a bar if anything about it changed: a terminal far away is not sent the same twice."""
+        if self._shown.get(key) == values:
+            return
+        self._changed = True
+        self._shown[key] = values
+        fields = dict(values)
+        progress, visible = fields.pop("progress"), fields.pop("visible")
         if key not in self._tasks:
             self._tasks[key] = self._progress.add_task("", total=1.0, **fields)
         self._progress.update(self._tasks[key], completed=progress, visible=visible, **fields)
+
+    def _draw(self) -> None:
+        if self._changed:
+            self._changed = False
+            self._progress.refresh()
 
 
 def _columns(out: Output) -> list[ProgressColumn]:

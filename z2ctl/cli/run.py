@@ -99,9 +99,9 @@ def _through(app: App, url: str) -> Json:
         leave(_refused_sample(error))
     name = text.safe(job.get("title")) or url
     if job["deduplicated"] and job["status"] in text.FINISHED:
-        say(f"Already in the library: {name} (job {job['id']}).")
+        say(f"{name}: already in the library (job {job['id']}).")
         return _of_duplicate(client, client.job(job["id"]))
-    say(f"{'Already under way' if job['deduplicated'] else 'Queued'}: {name} (job {job['id']}).")
+    say(f"{name}: {'already under way' if job['deduplicated'] else 'queued'} (job {job['id']}).")
     return _of_duplicate(client, _follow(app, client, job["id"]))
 
 
@@ -121,7 +121,7 @@ def _follow(app: App, client: Client, job_id: int) -> Json:
 def _of_duplicate(client: Client, job: Json) -> Json:
     """The job that has the result: of a job that proved to be a video already there, the older one."""
     if job.get("outcome") == "DUPLICATE" and job.get("duplicate_of"):
-        say(f"Already in the library: it is the same video as job {job['duplicate_of']}.")
+        say(f"This video is already in the library: it is the one of job {job['duplicate_of']}.")
         return client.job(job["duplicate_of"])
     return job
 
