@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from z2d.analysis.verify import find_quote
+from z2d.analysis.timeline import Timeline
+from z2d.analysis.verify import Quotes, find_quote
 from z2d.wire.library import Segment, Word
 
 SAID = [
@@ -103,13 +104,14 @@ def test_variants_and_forgeries_of_many_random_quotes() -> None:
     vocabulary = [f"w{n}" for n in range(400)] + ["is", "not", "can", "we", "they"]
     words = [rng.choice(vocabulary).translate(str.maketrans("0123456789", "abcdefghij")) for _ in range(3000)]
     cues = [Segment(start_ms=at, end_ms=at + 7, text=" ".join(words[at : at + 7])) for at in range(0, 3000, 7)]
+    quotes = Quotes(Timeline(cues))
     for _ in range(200):
         at, length = rng.randrange(10, 2900), rng.randrange(5, 25)
         part = words[at : at + length]
         if words[at - 1] == "not":
             continue
         loud = re.sub(" ", lambda _: rng.choice([" ", "  ", ", ", "\n", " - "]), " ".join(part)).title()
-        assert find_quote(loud, cues) is not None
-        assert find_quote(" ".join([*part[:2], "not", *part[2:]]), cues) is None
-        assert find_quote(" ".join(part[:2] + part[3:]), cues) is None
-        assert find_quote(" ".join([*part[:-1], "zzz"]), cues) is None
+        assert quotes.find(loud) is not None
+        assert quotes.find(" ".join([*part[:2], "not", *part[2:]])) is None
+        assert quotes.find(" ".join(part[:2] + part[3:])) is None
+        assert quotes.find(" ".join([*part[:-1], "zzz"])) is None

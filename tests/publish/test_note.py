@@ -126,13 +126,21 @@ def test_front_matter_reads_back(text: str) -> None:
     assert front["url"] == URL
 
 
-@given(st.text(st.characters(codec=None), max_size=60))
-def test_any_escaped_text_is_shown_as_itself(text: str) -> None:
-    shown = markdown.one_line(text)
-    tokens = list(rendered("Lead " + markdown.escape(text)))
+# what marks, links and entities are made of
+pieces = st.lists(
+    st.sampled_from(
+        [*"ab0.:/@wcom-_*[]()<>!#&;\\`~|=+^${}%\"' \u0661é一", "www.", "http://", ".com", "&#", "&lt;", "1. ", "- "]
+    ),
+    max_size=14,
+).map("".join)
+
+
+@given(st.text(st.characters(codec=None), max_size=60) | pieces, st.sampled_from(["", "Lead "]))
+def test_any_escaped_text_is_shown_as_itself(text: str, lead: str) -> None:
+    tokens = list(rendered(lead + markdown.escape(text)))
     assert {token.type for token in tokens} <= {"paragraph_open", "paragraph_close", "inline", "text"}
     inline = "".join(token.content for token in tokens if token.type == "text")
-    assert inline == f"Lead {shown}".strip()
+    assert inline == (lead + markdown.one_line(text)).strip()
 
 
 @given(st.text(st.characters(codec=None), max_size=60))

@@ -63,9 +63,9 @@ def blocks_of(sizes: Sequence[int]) -> list[Block]:
 
 def vectors_of(features: list[list[str]]) -> tuple[Vectors, Any]:
     """Latent semantic vectors of length 1 (one row per text; zero for a text without words), and their tf-idf rows."""
-    from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.preprocessing import normalize
+    from sklearn.utils.extmath import randomized_svd
 
     if not any(features):
         return np.zeros((len(features), 1)), None
@@ -77,8 +77,9 @@ def vectors_of(features: list[list[str]]) -> tuple[Vectors, Any]:
     dimensions = min(_DIMENSIONS, *(size - 1 for size in rows.shape))
     if dimensions < 2:
         return np.asarray(normalize(rows).toarray(), dtype=np.float64), rows
-    reduced = TruncatedSVD(dimensions, random_state=0, n_iter=4).fit_transform(rows)
-    return np.asarray(normalize(reduced), dtype=np.float64), rows
+    # what TruncatedSVD does, without its shares of variance, which do not exist where all texts are alike
+    _, _, axes = randomized_svd(rows, dimensions, n_iter=4, random_state=0)
+    return np.asarray(normalize(rows @ axes.T), dtype=np.float64), rows
 
 
 def chapter_count(duration_ms: int, words: int) -> int:

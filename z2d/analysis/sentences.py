@@ -17,8 +17,15 @@ _ABBREVIATION = re.compile(
 )
 _ORDINAL = re.compile(r"(?:^|[\s(])\d{1,2}\.$")
 _MAX_WORDS = 45
-_PAUSED_WORDS = (8, 28)
-_PAUSE_MS = 500
+_PAUSED_WORDS = (10, 28)
+_PAUSE_MS = 700
+# words that often begin a sentence are worth a pause of so many milliseconds
+_OPENING_WORTH = 250
+_OPENING = re.compile(
+    r"\s*(?:and|so|but|because|now|then|if|when|we|i|i'm|you|it|it's|this|that's|they|there|there's|he|she|what|how|okay"
+    r"|und|aber|also|dann|wenn|wir|ich|das|es|y|pero|et|mais|donc|alors|и|а|но|то есть|вот|это|поэтому|если)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +104,26 @@ def _by_marks(text: str, start: int, end: int) -> list[int]:
 
 
 def _shorten(timeline: Timeline, start: int, end: int, punctuated: bool) -> list[tuple[int, int]]:
-    """A stretch too long for one sentence, cut where a pause or the end of a cue offers itself."""
-    least, most = _PAUSED_WORDS if not punctuated else (_MAX_WORDS // 3, _MAX_WORDS)
-    size = _size(timeline.text[start:end])
-    if size <= (most if punctuated else least):
+    """A stretch too long for one sentence, cut where a pause, a cue or a word that opens a sentence offers itself."""
+    least, most = (_MAX_WORDS // 3, _MAX_WORDS) if punctuated else _PAUSED_WORDS
+    if _size(timeline.text[start:end]) <= (most if punctuated else least):
         return [(start, end)]
-    pieces, first, words, last_at = [], start, 0, start
-    for at, pause in _breaks(timeline, start, end):
+    pieces: list[tuple[int, int]] = []
+    first, words, last_at = start, 0, start
+    offers: list[tuple[int, int, int]] = []  # (worth, position, words before it) since the last cut
+    for at, pause in [*_breaks(timeline, start, end), (end, 0)]:
         words += _size(timeline.text[last_at:at])
         last_at = at
-        paused = pause >= _PAUSE_MS and not punctuated
-        if words >= most or (words >= least and paused):
+        while offers and words > most:
+            _, cut_at, before = max(offers, key=lambda offer: (offer[0], offer[1]))
+            pieces.append((first, cut_at))
+            first, words = cut_at, words - before
+            offers = [(worth, place, count - before) for worth, place, count in offers if count - before >= least]
+        if words >= least and at < end:
+            offers.append((pause + _OPENING_WORTH * bool(_OPENING.match(timeline.text, at)), at, words))
+        if not punctuated and words >= least and pause >= _PAUSE_MS:
             pieces.append((first, at))
-            first, words = at, 0
+            first, words, offers = at, 0, []
     if pieces and _size(timeline.text[first:end]) < least // 2:
         first = pieces.pop()[0]
     return [*pieces, (first, end)]

@@ -24,12 +24,14 @@ def stamp(ms: int) -> str:
 
 
 def claim(quote: str, *, punctuated: bool, language: str) -> str:
-    """A quote as a sentence of its own: without the words that only lead in, beginning with a capital."""
+    """A quote as a sentence of its own, without the words that only lead in.
+
+    Where the transcript has no punctuation, nobody knows where the sentence begins and ends: it stays between dots.
+    """
     text = " ".join(NOISE.sub(" ", quote).split())
     if language == "en" and len(text.split()) > 8:
         text = _LEADING_FILLER.sub("", text) or text
-    text = text[:1].upper() + text[1:]
-    return text if punctuated or not text else f"{text.rstrip(' ,;-')} …"
+    return text[:1].upper() + text[1:] if punctuated else f"… {text.rstrip(' ,;-')} …"
 
 
 def clipped(text: str, limit: int = _CLIP) -> str:

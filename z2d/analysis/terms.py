@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from z2d.analysis.sentences import Sentence
 from z2d.analysis.words import Lexicon, Token
 
+_BINDINGS = "of for in de del du des der da do di la van von en für"
+_BINDING = frozenset(_BINDINGS.split())
 _LENGTH_BONUS = {1: 1.0, 2: 2.2, 3: 2.4}
 
 
@@ -67,7 +69,16 @@ class Terms:
                     break  # a comma or a full stop ends a phrase
                 if part[-1].stop or (size == 1 and len(token.key) < 3 and not text[token.start : token.end].isupper()):
                     continue
+                if size > 1 and not self._binds(part, text):
+                    continue
                 self._add(" ".join(word.key for word in part), size, number, text[token.start : part[-1].end])
+
+    @staticmethod
+    def _binds(part: list[Token], text: str) -> bool:
+        """Whether words make one phrase: none twice, and of the small words only a preposition in the middle."""
+        if len({word.key for word in part}) < len(part):
+            return False
+        return not any(word.stop and text[word.start : word.end].casefold() not in _BINDING for word in part[1:-1])
 
     def _add(self, key: str, size: int, number: int, form: str) -> None:
         term = self._terms.get(key)

@@ -1,7 +1,7 @@
 """Markdown from untrusted words: a title or a spoken sentence must not become HTML, a link, a heading or a tag.
 
-Besides CommonMark this holds for what common readers add: bare links, `#tags`, `[[wiki links]]`, `$math$`,
-`%%comments%%`, `==marks==`, `{{templates}}`.
+Besides CommonMark this holds for what common readers add: bare links and host names, `#tags`, `[[wiki links]]`,
+`$math$`, `%%comments%%`, `==marks==`, `{{templates}}`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-_SPECIAL = re.compile(r"[\\`*_\[\]{}#$|~@^]|(?<=%)%|(?<==)=|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_SPECIAL = re.compile(r"[\\`*_\[\]{}#$|~@^]|(?<=%)%|(?<==)=|:(?=//)|\.(?=[^\W\d_])|(?<!\d)\.(?=\d)")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LEADING = re.compile(r"^(\s*)(?:([-+=])|(\d{1,9})([.)]))")
 _HEADING = re.compile(r"^#{1,4} ")
