@@ -49,10 +49,10 @@ async def working(
     poll_s: float = 1.0,
     scale: float = FAST,
     limits: FetchLimits = LIMITS,
-    installation: str | None = None,
+    listen: bool = True,
 ) -> AsyncIterator[tuple[Worker, asyncio.Task[None]]]:
     """A worker at work, and its task."""
-    installation = installation or installation_of(state_dir)
+    installation = installation_of(state_dir)
     found = find_ffmpeg()
     assert found is not None
     ffmpeg = Ffmpeg(found, installation)
@@ -77,12 +77,12 @@ async def working(
             poll_s=poll_s,
             policy=Policy(scale=scale),
         )
-        tasks = [
-            asyncio.create_task(Listener(dsn).run(bus), name="listener"),
-            asyncio.create_task(worker.run(), name="worker"),
-        ]
+        running = asyncio.create_task(worker.run(), name="worker")
+        tasks = [running]
+        if listen:
+            tasks.append(asyncio.create_task(Listener(dsn).run(bus), name="listener"))
         try:
-            yield worker, tasks[1]
+            yield worker, running
         finally:
             for task in tasks:
                 task.cancel()
@@ -99,10 +99,10 @@ class Desk:
     db: Database
     state_dir: Path
 
-    async def submit(self, url: str, **fields: Any) -> int:
+    async def submit(self, url: str, *, site: str = "Generic", **fields: Any) -> int:
         job = NewJobFields(**fields)
         summary, _ = await submission.submit(
-            self.db, url=url, site="Generic", dedup_key=None if fields.get("force") else f"url:{url}", job=job
+            self.db, url=url, site=site, dedup_key=None if fields.get("force") else f"url:{url}", job=job
         )
         return summary.id
 

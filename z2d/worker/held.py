@@ -38,6 +38,8 @@ class Held:
         self, claim: Claim, folder: JobFolder, *, db: Database, logs: LogWriter, tools: Tools, policy: Policy
     ) -> None:
         self.claim = claim
+        self.over = asyncio.Event()
+        """Set by the slot when nothing of this run is left."""
         self._db, self._logs, self._folder = db, logs, folder
         self._lost = self._cancel_wanted = self._pause_wanted = False
         journal = StoreJournal(db, logs, claim, on_lost=self.lose)

@@ -143,6 +143,13 @@ class Worker:
             log.warning("job %d was claimed and could not be given back; it will be rescued", claim.job_id)
 
     async def _work_on(self, claim: Claim) -> None:
+        try:
+            while (former := self._held.get(claim.job_id)) is not None:
+                # lost a moment ago and claimed anew: the same folder, so its processes have to be gone first
+                await former.over.wait()
+        except asyncio.CancelledError:
+            await self._give_back(claim)
+            raise
         folder = self._folder(claim.job_id)
         held = Held(claim, folder, db=self._db, logs=self._logs, tools=self._tools, policy=self._policy)
         self._held[claim.job_id] = held
@@ -151,6 +158,7 @@ class Worker:
             await held.carry()
         finally:
             del self._held[claim.job_id]
+            held.over.set()
 
     def _room(self) -> bool:
         """Whether there is disk enough to begin something."""
