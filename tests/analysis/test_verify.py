@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from tests.support import fixture
 from z2d.analysis.timeline import Timeline
 from z2d.analysis.verify import Quotes, find_quote
 from z2d.wire.library import Segment, Word
@@ -115,3 +116,43 @@ def test_variants_and_forgeries_of_many_random_quotes() -> None:
         assert quotes.find(" ".join([*part[:2], "not", *part[2:]])) is None
         assert quotes.find(" ".join(part[:2] + part[3:])) is None
         assert quotes.find(" ".join([*part[:-1], "zzz"])) is None
+
+
+def test_variants_and_forgeries_of_real_speech() -> None:
+    """Every honest variant of a spoken passage is found, none of the forged ones is."""
+    rng = random.Random(3)
+    speech = re.sub(r"\s+", " ", fixture("captions-manual/en_epidemics.transcript.txt").read_text("utf-8"))
+    other = fixture("captions-auto-vtt/en_ksp2_2023.en.vtt").read_text("utf-8")
+    foreign = re.findall(r"[a-z']+", re.sub(r"<[^>]*>|[\d:.]+ --> .*", " ", other))
+    words = speech.split()
+    cues = [Segment(start_ms=at, end_ms=at + 9, text=" ".join(words[at : at + 9])) for at in range(0, len(words), 9)]
+    quotes = Quotes(Timeline(cues))
+    accepted = refused = forged = 0
+    for _ in range(300):
+        at, length = rng.randrange(len(words) - 60), rng.randrange(6, 25)
+        part = words[at : at + length]
+        if re.search(r"(?i)(not|never|n['’]t)$", words[at - 1]):
+            continue
+        variants = [" ".join(part).upper(), re.sub(r"[^\w\s'’%$.,]|[.,](?!\d)", " ", " ".join(part)), "  \n".join(part)]
+        accepted += sum(quotes.find(variant) is not None for variant in variants)
+        refused += sum(quotes.find(variant) is None for variant in variants)
+        middle = length // 2
+        far = (at + 40 + length) % (len(words) - 30)
+        start = rng.randrange(len(foreign) - 40)
+        forgeries = [
+            [*part[:middle], "not", *part[middle:]],
+            [*part[:middle], "17", *part[middle + 1 :]],
+            part[:middle] + words[far : far + middle],
+            part[: middle - 1] + part[middle:],
+            [*part[:middle], part[middle + 1], part[middle], *part[middle + 2 :]],
+            foreign[start : start + 12],
+        ]
+        if any(re.search(r"(?i)^(not|never)$", word) for word in part[1:]):
+            forgeries.append([part[0], *(word for word in part[1:] if word.lower() not in ("not", "never"))])
+        forged += sum(
+            quotes.find(" ".join(forgery)) is not None
+            for forgery in forgeries
+            if " ".join(forgery).lower() not in speech.lower()
+        )
+    assert (refused, forged) == (0, 0)
+    assert accepted > 700

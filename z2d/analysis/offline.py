@@ -168,7 +168,7 @@ def _insights(
     for at in passages.choose(sentences, scored, count, starts=[part.first for part in parts]):
         sentence = sentences[at]
         match = quotes.find(sentence.text, near=sentence.span.segment_from)
-        if match is None or not timeline.text.startswith(match.text[:8], sentence.start):
+        if match is None or not sentence.span.segment_from <= match.segment_from <= sentence.span.segment_to:
             continue
         insights.append(
             Insight(

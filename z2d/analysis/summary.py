@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
-from z2d.analysis.words import NOISE, Lexicon
+from z2d.analysis.words import NOISE, UNSPACED, Lexicon
 
 _LEADING_FILLER = re.compile(
     r"^(?:(?:and|so|but|or|well|yeah|yes|okay|ok|right|um|uh|like|you know|i mean|now|also|because)\b[, ]+)+(?=\S)",
     re.IGNORECASE,
 )
+# cues are joined by a space, which scripts without spaces do not want
+_BETWEEN_SIGNS = re.compile(rf"(?<=[{UNSPACED}、。，！？]) (?=[{UNSPACED}])")
 _URL_OR_TAG = re.compile(r"https?://\S+|www\.\S+|(?<!\w)[#@]\w+")
 _TIME_LINE = re.compile(r"^\W*(?:\d{1,2}:)?\d{1,2}:\d{2}\b")
 # descriptions end in links, credits and advertisement
@@ -28,7 +30,7 @@ def claim(quote: str, *, punctuated: bool, language: str) -> str:
 
     Where the transcript has no punctuation, nobody knows where the sentence begins and ends: it stays between dots.
     """
-    text = " ".join(NOISE.sub(" ", quote).split())
+    text = _BETWEEN_SIGNS.sub("", " ".join(NOISE.sub(" ", quote).split()))
     if language == "en" and len(text.split()) > 8:
         text = _LEADING_FILLER.sub("", text) or text
     return text[:1].upper() + text[1:] if punctuated else f"… {text.rstrip(' ,;-')} …"
