@@ -135,20 +135,25 @@ class Painted(Widget):
         if style is None:
             style = Style()
             for part in name.split():
-                style += self.get_component_rich_style(f"z-{part}", partial=True)
+                style += self._component(f"z-{part}")
             cache[name] = style
         return style
 
-    def strip(self, spans: Iterable[Span], width: int, over: str = "") -> Strip:
-        """The spans as one line of exactly `width` cells; `over` is a role laid over all (the cursor's row)."""
-        base = self.rich_style
-        top = self.role(over) if over else None
-        segments = [
-            Segment(text, base + self.role(role) + top if top else base + self.role(role))
-            for text, role in spans
-            if text
-        ]
-        return Strip(segments).adjust_cell_length(width, base + top if top else base)
+    def _component(self, name: str) -> Style:
+        """A component's own colours, those that let something through mixed with what lies below."""
+        styles = self.get_component_styles(name)
+        below = self.background_colors[1]
+        background = below + styles.background if styles.has_rule("background") else None
+        color = (background or below) + styles.color if styles.has_rule("color") else None
+        return styles.text_style + Style(
+            color=color.rich_color if color else None, bgcolor=background.rich_color if background else None
+        )
+
+    def strip(self, spans: Iterable[Span], width: int, under: str = "") -> Strip:
+        """The spans as one line of exactly `width` cells; `under` is a role laid under all (the cursor's row)."""
+        base = self.rich_style + self.role(under) if under else self.rich_style
+        segments = [Segment(text, base + self.role(role)) for text, role in spans if text]
+        return Strip(segments).adjust_cell_length(width, base)
 
     @property
     def ascii_only(self) -> bool:

@@ -55,12 +55,15 @@ class Z2Screen(Screen[None]):
         """What every full screen begins with."""
         desk = self.desk
         yield TinyNote()
-        yield TopBar(desk.state, desk.clock, desk.feed.place())
-        yield Banner(desk.state, desk.clock)
+        self.top_bar = TopBar(desk.state, desk.clock, desk.feed.place())
+        self.banner = Banner(desk.state, desk.clock)
+        self.key_bar = KeyBar(desk.why_not)
+        yield self.top_bar
+        yield self.banner
 
     def frame_bottom(self) -> ComposeResult:
         """What every full screen ends with."""
-        yield KeyBar(self.desk.why_not)
+        yield self.key_bar
 
     def on_resize(self, event: events.Resize) -> None:
         """A terminal below the smallest size gets one line instead of ruins."""
@@ -97,14 +100,12 @@ class Z2Screen(Screen[None]):
     def line_changed(self) -> None:
         """The connection changed."""
         self.tick()
-        self.query_one(KeyBar).refresh()
+        self.key_bar.refresh()
 
     def tick(self) -> None:
         """Once a second: paint what reads differently now, and nothing else."""
-        for bar in self.query(TopBar):
-            bar.tick()
-        for banner in self.query(Banner):
-            banner.tick()
+        self.top_bar.tick()
+        self.banner.tick()
 
     def go_back(self) -> None:
         """Escape."""

@@ -18,7 +18,7 @@ from z2ctl.tui.screens.base import Z2Screen
 from z2ctl.tui.screens.dialogs import Choice, Menu
 from z2ctl.tui.state import Phase
 from z2ctl.tui.throttle import Debounce, Throttle
-from z2ctl.tui.widgets.bars import ActiveJobs, KeyBar, Rule, TabsRule
+from z2ctl.tui.widgets.bars import ActiveJobs, Rule, TabsRule
 from z2ctl.tui.widgets.doc_view import DocView
 from z2ctl.tui.widgets.job_table import JobTable
 from z2ctl.tui.widgets.panes import FindInput, LogPane
@@ -68,18 +68,23 @@ class Dashboard(Z2Screen):
         """From top to bottom."""
         state, clock = self.desk.state, self.desk.clock
         yield from self.frame_top()
-        yield Rule(node_id="active-rule")
-        yield ActiveJobs(state)
+        self.active_rule, self.active = Rule(node_id="active-rule"), ActiveJobs(state)
+        self.tabs, self.table = TabsRule(state), JobTable(state, clock)
+        self.search = FindInput("search title, channel, id, URL", node_id="search")
+        self.about_rule, self.about = Rule(), DocView(node_id="preview")
+        self.log_pane = LogPane()
+        yield self.active_rule
+        yield self.active
         with Container(id="main"):
             with Vertical(id="list"):
-                yield TabsRule(state)
-                yield FindInput("search title, channel, id, URL", node_id="search")
-                yield JobTable(state, clock)
+                yield self.tabs
+                yield self.search
+                yield self.table
             with Vertical(id="side"):
                 with Vertical(id="about"):
-                    yield Rule(node_id="about-rule")
-                    yield DocView(node_id="preview")
-                yield LogPane()
+                    yield self.about_rule
+                    yield self.about
+                yield self.log_pane
         yield from self.frame_bottom()
 
     def on_mount(self) -> None:
@@ -93,13 +98,8 @@ class Dashboard(Z2Screen):
         self._search_rest = Debounce(self, self._search, 0.25)
         self.table.show_notice("")
         self.set_timer(0.15, self._explain)
-        self.query_one(LogPane).view.set_wrap(memory.wrap)
+        self.log_pane.view.set_wrap(memory.wrap)
         self.refresh_all()
-
-    @property
-    def table(self) -> JobTable:
-        """The list."""
-        return self.query_one(JobTable)
 
     # -- told by the app -------------------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class Dashboard(Z2Screen):
         if job.id == self.desk.state.selected:
             self._preview_rest.ask()
             self._log_rest.ask()
-            self.query_one(KeyBar).refresh()
+            self.key_bar.refresh()
 
     def stats_changed(self) -> None:
         """Counts in the top bar and on the tabs."""
@@ -157,18 +157,15 @@ class Dashboard(Z2Screen):
         self.table.tick()
 
     def _paint_bars(self) -> None:
-        active = self.query_one(ActiveJobs)
-        active.changed()
+        self.active.changed()
         number = len(self.desk.state.active)
         slots = self.desk.state.stats.get("slots")
-        rule = self.query_one("#active-rule", Rule)
-        rule.display = bool(number)
-        rule.say([Span(f"Active {number}" + (f"/{slots}" if slots else ""), "primary bold")])
+        self.active_rule.display = bool(number)
+        self.active_rule.say([Span(f"Active {number}" + (f"/{slots}" if slots else ""), "primary bold")])
 
     def _retab(self) -> None:
-        rule = self.query_one(TabsRule)
-        rule.marked = len(self.desk.state.marks)
-        rule.changed(lit=self.table.has_focus)
+        self.tabs.marked = len(self.desk.state.marks)
+        self.tabs.changed(lit=self.table.has_focus)
 
     def _explain(self) -> None:
         """Why the list is empty, in the list."""
@@ -204,15 +201,15 @@ class Dashboard(Z2Screen):
         self._show_preview()
         self._preview_rest.ask()
         self._log_rest.ask()
-        self.query_one(KeyBar).refresh()
+        self.key_bar.refresh()
 
     def log_shown(self) -> bool:
         """Whether the log is on the screen."""
         side = self.query_one("#side")
-        return side.display and self.query_one(LogPane).display
+        return side.display and self.log_pane.display
 
     def _follow_selected(self) -> None:
-        pane = self.query_one(LogPane)
+        pane = self.log_pane
         job = self.desk.state.find(self.desk.state.selected)
         if not self.log_shown():
             self.desk.unwatch_log()
@@ -234,8 +231,8 @@ class Dashboard(Z2Screen):
         if not self._preview_shown():
             return
         job = self.desk.state.find(self.desk.state.selected)
-        self.query_one("#about-rule", Rule).say([Span(f"Job {job.id}" if job else "Job", "bold")])
-        self.query_one("#preview", DocView).show(documents.preview(job, self._detail) if job else [])
+        self.about_rule.say([Span(f"Job {job.id}" if job else "Job", "bold")])
+        self.about.show(documents.preview(job, self._detail) if job else [])
 
     def _load_preview(self) -> None:
         job_id = self.desk.state.selected
@@ -390,7 +387,7 @@ class Dashboard(Z2Screen):
         if not self.has_class("-wide") and (self.has_class("-narrow") or self.has_class("-short")):
             self.toggle_class("-log-only")
             if self.has_class("-log-only"):
-                self.query_one(LogPane).focus_view()
+                self.log_pane.focus_view()
             else:
                 self.table.focus()
         else:
@@ -431,38 +428,38 @@ class Dashboard(Z2Screen):
 
     def action_search(self) -> None:
         """Open the search line."""
-        field = self.query_one("#search", FindInput)
+        field = self.search
         field.value = self.desk.state.window.query.words
         field.add_class("-shown")
         field.focus()
 
     @on(Input.Changed, "#search")
     def _typed(self) -> None:
-        if self.query_one("#search", FindInput).has_class("-shown"):
+        if self.search.has_class("-shown"):
             self._search_rest.ask()
 
     def _search(self) -> None:
-        field = self.query_one("#search", FindInput)
+        field = self.search
         self.show(replace(self.desk.state.window.query, words=field.value.strip()))
 
     @on(Input.Submitted, "#search")
     def _entered(self) -> None:
         self._search_rest.cancel()
         self._search()
-        self.query_one("#search", FindInput).remove_class("-shown")
+        self.search.remove_class("-shown")
         self.table.focus()
 
     @on(FindInput.Left, "#search")
     def _left(self) -> None:
         self._search_rest.cancel()
-        field = self.query_one("#search", FindInput)
+        field = self.search
         field.remove_class("-shown")
         self.table.focus()
         self.show(replace(self.desk.state.window.query, words=""))
 
     def go_back(self) -> None:
         """Escape: from the log to the list, marks away, search away; it never leaves."""
-        pane = self.query_one(LogPane)
+        pane = self.log_pane
         if self.maximized is not None:
             self.minimize()
         elif pane.has_focus_within:

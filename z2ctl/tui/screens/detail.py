@@ -19,7 +19,7 @@ from z2ctl.tui.paint import Span
 from z2ctl.tui.screens.base import Z2Screen
 from z2ctl.tui.screens.dialogs import Prompt
 from z2ctl.tui.throttle import Throttle
-from z2ctl.tui.widgets.bars import KeyBar, TabBar
+from z2ctl.tui.widgets.bars import TabBar
 from z2ctl.tui.widgets.doc_view import Doc, Second, StageLine, Take
 from z2ctl.tui.widgets.lines import LineView
 from z2ctl.tui.widgets.panes import LogPane, TextPane, ViewPane
@@ -51,19 +51,19 @@ class Detail(Z2Screen):
     def compose(self) -> ComposeResult:
         """The tabs and what they show."""
         yield from self.frame_top()
-        yield TabBar(TABS)
-        with Vertical(id="tabs-space"), ContentSwitcher(initial=self.tab):
-            for tab in TABS:
-                if tab == "log":
-                    yield LogPane(node_id=tab)
-                else:
-                    yield TextPane(node_id=tab, placeholder="Loading…")
+        self.tab_bar, self.switcher = TabBar(TABS), ContentSwitcher(initial=self.tab)
+        self.log_pane = LogPane(node_id="log")
+        self.texts = {tab: TextPane(node_id=tab, placeholder="Loading…") for tab in TABS if tab != "log"}
+        yield self.tab_bar
+        with Vertical(id="tabs-space"), self.switcher:
+            yield self.log_pane
+            yield from self.texts.values()
         yield from self.frame_bottom()
 
     def on_mount(self) -> None:
         """Show what the list knew; read the rest."""
         self._again = Throttle(self, self._read, READ_AGAIN_S)
-        self.query_one("#log", LogPane).view.set_wrap(self.desk.memory.wrap)
+        self.log_pane.view.set_wrap(self.desk.memory.wrap)
         self._job_shown()
         self._again.ask()
         self._tab_shown()
@@ -78,7 +78,7 @@ class Detail(Z2Screen):
 
     def pane(self, tab: str) -> ViewPane:
         """The pane of a tab."""
-        return self.query_one(f"#{tab}", ViewPane)
+        return self.log_pane if tab == "log" else self.texts[tab]
 
     # -- told by the app -------------------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Detail(Z2Screen):
             return
         self._again.ask()
         if self.tab == "log":
-            self.desk.watch_log(self.query_one("#log", LogPane).view)
+            self.desk.watch_log(self.log_pane.view)
 
     def moved(self, job_id: int) -> None:
         """It moved on: read the stages again, now and then."""
@@ -126,12 +126,12 @@ class Detail(Z2Screen):
                 self._trouble = error.detail
                 self._job_shown()
             return
-        if job_id == self.job_id and self.is_mounted:
+        if job_id == self.job_id:
             self._detail, self._trouble = detail, ""
             self._job_shown()
 
     async def _read_transcript(self, job_id: int) -> None:
-        pane = self.query_one("#transcript", TextPane)
+        pane = self.texts["transcript"]
         try:
             text = await self.desk.feed.call(lambda client: {"raw": json.loads(client.transcript(job_id, "json"))})
         except (errors.Z2Error, ValueError) as error:
@@ -149,22 +149,22 @@ class Detail(Z2Screen):
 
     def _job_shown(self) -> None:
         job, detail = self.job, self._detail
-        bar = self.query_one(TabBar)
+        bar = self.tab_bar
         if job is None:
             title = self._trouble or "Loading…"
             bar.say(self.tab, f"Job {self.job_id}", title, self._counts())
             if self._trouble:
-                self.query_one("#overview", TextPane).view.show([Doc((Span(" "),), self._trouble, "error")])
+                self.texts["overview"].view.show([Doc((Span(" "),), self._trouble, "error")])
             return
         bar.say(self.tab, f"{job.id}", job.name, self._counts())
-        self.query_one("#overview", TextPane).view.show(documents.overview(job, detail))
+        self.texts["overview"].view.show(documents.overview(job, detail))
         if detail is not None:
-            self.query_one("#analysis", TextPane).view.show(documents.analysis(detail))
-            self.query_one("#files", TextPane).view.show(documents.files(detail))
-            self.query_one("#publishing", TextPane).view.show(documents.publishing(detail))
-            self.query_one("#log", LogPane).view.origin = job.started
+            self.texts["analysis"].view.show(documents.analysis(detail))
+            self.texts["files"].view.show(documents.files(detail))
+            self.texts["publishing"].view.show(documents.publishing(detail))
+            self.log_pane.view.origin = job.started
         self._retitle()
-        self.query_one(KeyBar).refresh()
+        self.key_bar.refresh()
 
     def _counts(self) -> dict[str, int]:
         detail = self._detail or {}
@@ -175,23 +175,18 @@ class Detail(Z2Screen):
         detail = self._detail or {}
         head = detail.get("transcript") or {}
         said = f"{words.count(head.get('words'))} words · {head.get('language')} · {head.get('source')}" if head else ""
-        for tab in TABS:
-            if tab != "log":
-                pane = self.query_one(f"#{tab}", TextPane)
-                pane.name_of_file = f"z2-job-{self.job_id}-{tab}.txt"
-                pane.words = [
-                    Span(tab.capitalize(), "bold"),
-                    Span(f"  {said.lower()}" if tab == "transcript" else "", "dim"),
-                ]
-                pane.retitle()
+        for tab, pane in self.texts.items():
+            pane.name_of_file = f"z2-job-{self.job_id}-{tab}.txt"
+            pane.words = [Span(said.lower().replace("_", " "), "dim")] if said and tab == "transcript" else []
+            pane.retitle()
 
     def _tab_shown(self) -> None:
-        self.query_one(ContentSwitcher).current = self.tab
+        self.switcher.current = self.tab
         self.desk.memory.detail_tab = self.tab
         pane = self.pane(self.tab)
         pane.focus_view()
         if self.tab == "log":
-            log = self.query_one("#log", LogPane)
+            log = self.log_pane
             if log.view.job_id != self.job_id:
                 job = self.job
                 log.view.clear(self.job_id, job.started if job else None)
@@ -201,7 +196,7 @@ class Detail(Z2Screen):
         if self.tab == "transcript" and self._cues is None:
             self.run_worker(self._read_transcript(self.job_id), group="transcript", exclusive=True)
         job = self.job
-        self.query_one(TabBar).say(self.tab, f"{self.job_id}", job.name if job else "Loading…", self._counts())
+        self.tab_bar.say(self.tab, f"{self.job_id}", job.name if job else "Loading…", self._counts())
         pane.retitle()
 
     # -- keys ------------------------------------------------------------------------------------------------------
@@ -226,7 +221,7 @@ class Detail(Z2Screen):
         job = state.select(at + by)
         if job is not None:
             self.job_id, self._detail, self._cues, self._trouble = job.id, None, None, ""
-            for pane in self.query(TextPane):
+            for pane in self.texts.values():
                 pane.view.show([documents.note("Loading…")])
             self._job_shown()
             self._read()
@@ -246,7 +241,7 @@ class Detail(Z2Screen):
 
     def action_retry_from(self) -> None:
         """Retry from the stage under the cursor, or from one of all."""
-        target = self.query_one("#overview", TextPane).view.target() if self.tab == "overview" else None
+        target = self.texts["overview"].view.target() if self.tab == "overview" else None
         if isinstance(target, StageLine):
             if self.desk.allowed("retry_from"):
                 self.desk.ask_retry(self._targets(), target.stage)
@@ -288,7 +283,7 @@ class Detail(Z2Screen):
 
     def _go_when_read(self, ms: int) -> None:
         """To a second of the transcript, as soon as it is there."""
-        view = self.query_one("#transcript", TextPane).view
+        view = self.texts["transcript"].view
         if self._cues is not None:
             self.call_after_refresh(view.go_to, ms)
             return

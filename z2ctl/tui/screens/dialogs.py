@@ -90,7 +90,7 @@ class Choice:
     off: str = ""
 
 
-class Choices(Painted, ScrollView, can_focus=True):
+class Choices(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     """The lines of a menu."""
 
     DEFAULT_CSS = "Choices { height: auto; scrollbar-size-vertical: 1; }"
@@ -293,7 +293,7 @@ def _help_lines(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> list
     return lines
 
 
-class Page(Painted, ScrollView, can_focus=True):
+class Page(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     """Painted lines that scroll."""
 
     DEFAULT_CSS = "Page { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }"

@@ -21,12 +21,13 @@ class LogScreen(Z2Screen):
     def compose(self) -> ComposeResult:
         """Nothing but the log."""
         yield from self.frame_top()
-        yield LogPane()
+        self.log_pane = LogPane()
+        yield self.log_pane
         yield from self.frame_bottom()
 
     def on_mount(self) -> None:
         """From the last lines on."""
-        view = self.query_one(LogPane).view
+        view = self.log_pane.view
         view.set_wrap(self.desk.memory.wrap)
         job = self.desk.state.find(self.job_id)
         view.clear(self.job_id, job.started if job else None)
@@ -35,16 +36,16 @@ class LogScreen(Z2Screen):
     def refresh_all(self) -> None:
         """Back on top: the lines that came meanwhile."""
         super().refresh_all()
-        self.desk.watch_log(self.query_one(LogPane).view)
+        self.desk.watch_log(self.log_pane.view)
 
     def job_changed(self, job: Job) -> None:
         """A retry gives more lines."""
         if job.id == self.job_id:
-            self.desk.watch_log(self.query_one(LogPane).view)
+            self.desk.watch_log(self.log_pane.view)
 
     def go_back(self) -> None:
         """Escape: forget the words that are looked for, then close."""
-        pane = self.query_one(LogPane)
+        pane = self.log_pane
         self.desk.memory.wrap = pane.view.wrapping
         if not pane.clear_find():
             self.app.pop_screen()

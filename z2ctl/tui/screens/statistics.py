@@ -18,7 +18,8 @@ class Statistics(Z2Screen):
     def compose(self) -> ComposeResult:
         """One document."""
         yield from self.frame_top()
-        yield TextPane(name_of_file="z2-statistics.txt")
+        self.pane = TextPane(name_of_file="z2-statistics.txt")
+        yield self.pane
         yield from self.frame_bottom()
 
     def on_mount(self) -> None:
@@ -38,7 +39,7 @@ class Statistics(Z2Screen):
     def stats_changed(self) -> None:
         """New ones came."""
         super().stats_changed()
-        pane = self.query_one(TextPane)
+        pane = self.pane
         stats = self.desk.state.stats
         pane.words = [Span("Statistics", "bold")]
         width = self.app.size.width

@@ -62,6 +62,9 @@ class DocView(LineView[Doc]):
         """Its colour."""
         return item.role
 
+    def _cursor_role(self) -> str:
+        return "cursor" if self.has_focus else ""
+
     def show(self, docs: Sequence[Doc]) -> None:
         """Other paragraphs; the place is kept when they are of the same document read again."""
         if list(docs) == self.items:

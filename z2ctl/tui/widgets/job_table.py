@@ -47,14 +47,14 @@ def columns(width: int, id_width: int) -> list[Column]:
     if width >= 64:
         found.append(Column("TOOK", 7, right=True))
     found.append(Column("AGE", 4, right=True))
-    used = sum(column.width + 2 for column in found) - 2 + 3  # gaps of two, a margin left, the scrollbar right
+    used = sum(column.width + 2 for column in found) - 2 + 3  # gaps of two between, a margin left, two to the right
     return [column._replace(width=max(8, width - used)) if column.name == "TITLE" else column for column in found]
 
 
-class JobTable(Painted, ScrollView, can_focus=True):
+class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     """See the module."""
 
-    DEFAULT_CSS = "JobTable { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }"
+    DEFAULT_CSS = "JobTable { height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }"
 
     @dataclass
     class Selected(Message):

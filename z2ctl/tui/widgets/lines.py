@@ -29,10 +29,10 @@ LONGEST = 4000
 """Characters of one item that are drawn; the rest is named by its length. Copy and save keep all of it."""
 
 
-class LineView(Painted, ScrollView, Generic[T], can_focus=True):
+class LineView(Painted, ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     """See the module. Subclasses give `head`, `body` and `body_role` of an item."""
 
-    DEFAULT_CSS = "LineView { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }"
+    DEFAULT_CSS = "LineView { height: 1fr; overflow-y: scroll; scrollbar-size: 1 1; }"
 
     @dataclass
     class Moved(Message):
@@ -236,6 +236,9 @@ class LineView(Painted, ScrollView, Generic[T], can_focus=True):
         self.near_edge()
         self._say()
 
+    empty_words = ""
+    """What stands where no item is."""
+
     follows_end = False
     """Whether this view has an end worth following (a log)."""
 
@@ -369,7 +372,7 @@ class LineView(Painted, ScrollView, Generic[T], can_focus=True):
         width = self.size.width
         row = y + self.scroll_offset.y
         if not 0 <= row < self.virtual_size.height or not self.items:
-            return self.strip((), width)
+            return self.strip([Span(f" {self.empty_words}", "dim")] if y == 0 and not self.items else (), width)
         index, part = self._item_at(row)
         if index >= len(self.items):
             return self.strip((), width)
@@ -385,10 +388,10 @@ class LineView(Painted, ScrollView, Generic[T], can_focus=True):
         body = highlight(text, role, found, "match-now" if now else "match") if found else [Span(text, role)]
         if self.scroll_offset.x and not self.wrapping:
             body = drop_cells(body, self.scroll_offset.x)
-        over = ""
-        if now:
-            over = "cursor" if self.has_focus else "cursor-away"
-        return self.strip([*head, *body], width, over)
+        return self.strip([*head, *body], width, self._cursor_role() if now else "")
+
+    def _cursor_role(self) -> str:
+        return "cursor" if self.has_focus else "cursor-away"
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """As wide as there is room: the text decides only how far it scrolls."""

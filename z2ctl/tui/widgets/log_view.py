@@ -55,6 +55,7 @@ class LogView(LineView[Entry]):
     """See the module."""
 
     follows_end = True
+    empty_words = "No lines yet"
 
     @dataclass
     class OlderWanted(Message):

@@ -88,8 +88,10 @@ class ViewPane(Vertical):
         return []
 
     def retitle(self) -> None:
-        """Say it."""
-        self.rule.say(self.title(), lit=self.view.has_focus)
+        """Say it; a pane with nothing to say has no title."""
+        title = self.title()
+        self.rule.display = bool(title)
+        self.rule.say(title, lit=self.view.has_focus)
 
     @on(LineView.Moved)
     def _moved(self, event: LineView.Moved) -> None:
