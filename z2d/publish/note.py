@@ -81,7 +81,9 @@ def _passages(analysis: Analysis, url: str) -> str:
     blocks = []
     for insight in analysis.insights:
         time = markdown.link(clock.stamp(insight.start_ms), clock.timed_url(url, insight.start_ms))
-        claim = "" if insight.text == insight.quote else f"{markdown.escape(insight.text)}\n\n"
+        # a claim that is but a part of the quote says nothing the quote does not
+        said = insight.text.strip("… ").casefold() in insight.quote.casefold()
+        claim = "" if said else f"{markdown.escape(insight.text)}\n\n"
         doubt = "" if insight.verified else " *(not found word for word in the transcript)*"
         blocks.append(f"{claim}> {markdown.escape(insight.quote)}\n>\n> {time}{doubt}")
     return "\n\n".join(blocks)
@@ -91,9 +93,8 @@ def _chapters(chapters: list[Chapter], url: str) -> str:
     lines = []
     for chapter in chapters:
         time = markdown.link(clock.stamp(chapter.start_ms), clock.timed_url(url, chapter.start_ms))
-        lines.append(f"- {time} {markdown.escape(chapter.title)}")
-        if chapter.summary:
-            lines.append(f"  {markdown.escape(chapter.summary)}")
+        summary = f": {markdown.escape(chapter.summary)}" if chapter.summary else ""
+        lines.append(f"- {time} **{markdown.escape(chapter.title)}**{summary}")
     return "\n".join(lines)
 
 
