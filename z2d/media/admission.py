@@ -103,6 +103,8 @@ def _parse(url: str) -> SplitResult:
         raise UrlInvalid(f"not a usable URL: {error}") from None
     if "@" in parts.netloc:
         raise UrlInvalid("a URL with a user name or password in it is not taken")
+    if "[" in parts.netloc and ":" not in (parts.hostname or ""):
+        raise UrlInvalid("only an IPv6 address stands in square brackets")
     if port == 0 or parts.netloc.endswith(":"):
         raise UrlInvalid("the port is missing or 0")
     if "__youtubedl_smuggle" in unquote(parts.fragment):

@@ -32,7 +32,6 @@ from z2d.wire.reasons import ErrorClass
 Log = Callable[[LogLevel, str, str], None]
 """Takes level, source ("yt-dlp", "ffmpeg") and one line of text; must not block."""
 
-SPARES = 2
 _ANSWER_LIMIT = 65536
 _LAST_WORDS = 3
 
@@ -71,15 +70,23 @@ class FetchLimits:
 class YtDlp:
     """The yt-dlp children of one daemon. An async context manager; one object serves all slots at once.
 
-    `ffmpeg` merges and checks downloads; `allow_private` opens private networks to jobs (tests, a media server at
-    home). Every method raises `MediaFault` and nothing else, and leaves no process behind, also when cancelled.
+    `ffmpeg` merges and checks downloads. `allow_private` opens private networks to jobs (tests, a media server at
+    home). `spares` is how many children are kept warm, at about 60 MB each. Every method raises `MediaFault` and
+    nothing else, and leaves no process behind, also when cancelled. Paths are absolute.
     """
 
     child_arguments: ClassVar[Sequence[str]] = ("-m", "z2d.media.ytdlp_child")
 
     def __init__(
-        self, *, installation: str, ffmpeg: Ffmpeg, allow_private: bool = False, limits: FetchLimits | None = None
+        self,
+        *,
+        installation: str,
+        ffmpeg: Ffmpeg,
+        allow_private: bool = False,
+        limits: FetchLimits | None = None,
+        spares: int = 2,
     ) -> None:
+        self._number_of_spares = spares
         self._installation = installation
         self._ffmpeg = ffmpeg
         self._allow_private = allow_private
@@ -224,7 +231,7 @@ class YtDlp:
 
     async def _fill(self) -> None:
         async with self._filling:
-            while len(self._spares) < SPARES:
+            while len(self._spares) < self._number_of_spares:
                 self._spares.append(await self._start_child())
 
     async def _start_child(self) -> Group:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import sys
 import threading
 import time
@@ -189,6 +190,9 @@ class Session:
         with YoutubeDL(self.params(ignore_no_formats_error=True)) as ydl:
             info = self._only_video(ydl, ydl.extract_info(self.request["url"], download=False))
             clean = ydl.sanitize_info(info)
+        if clean.get("extractor_key") == "HTML5MediaEmbed" and str(clean["id"]).endswith("-1"):
+            # yt-dlp numbers the videos of a page, also the only one
+            clean["title"] = str(clean.get("title") or "").removesuffix(" (1)")
         self._refuse_what_cannot_be_downloaded(clean)
         write_atomically(Path(self.request["out"]), json.dumps(clean).encode())
         return {}
@@ -206,8 +210,6 @@ class Session:
         if entry.get("_type") in ("url", "url_transparent"):
             entry = ydl.extract_info(entry["url"], download=False, ie_key=entry.get("ie_key"))
             return self._only_video(ydl, entry)
-        if entry.get("title") == f"{info.get('title')} (1)":  # yt-dlp numbers the videos of a page, also the only one
-            entry["title"] = info["title"]
         return entry
 
     def _refuse_what_cannot_be_downloaded(self, info: dict[str, Any]) -> None:
@@ -343,7 +345,8 @@ def main() -> None:
     answers = Answers()
     guard = ConnectGuard()
     prepare_ytdlp()
-    warm_up()
+    if not select.select([0], [], [], 0)[0]:  # a request that is there already is not kept waiting
+        warm_up()
     line = sys.stdin.buffer.readline()
     if line:
         serve(line, answers, guard)

@@ -1,0 +1,100 @@
+"""A site, a yt-dlp, an ffmpeg and a job's folder for the tests of this room."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+
+from tests import site_media
+from tests.site import Site
+from z2d.media.ffmpeg import Ffmpeg
+from z2d.media.process import marked
+from z2d.media.ytdlp import FetchLimits, Progress, YtDlp
+from z2d.wire.jobs import JobOptions, LogLevel
+
+LIMITS = FetchLimits(disk_reserve_bytes=1 << 20, stall_window_s=20, socket_timeout_s=10, memory_bytes=1 << 30)
+
+
+@pytest.fixture
+def installation() -> str:
+    return f"test-{uuid4().hex}"
+
+
+@pytest.fixture
+def ffmpeg(installation: str) -> Ffmpeg:
+    return Ffmpeg(site_media.ffmpeg(), installation)
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with Site() as site:
+        yield site
+
+
+@dataclass
+class Job:
+    """A job's calls into the room, with everything it was told."""
+
+    yt: YtDlp
+    folder: Path
+    options: JobOptions = field(default_factory=JobOptions)
+    id: int = 7
+    lines: list[tuple[LogLevel, str]] = field(default_factory=list)
+    steps: list[Progress] = field(default_factory=list)
+
+    def log(self, level: LogLevel, source: str, text: str) -> None:
+        assert source in ("yt-dlp", "ffmpeg")
+        self.lines.append((level, text))
+
+    @property
+    def info_json(self) -> Path:
+        return self.folder / "source" / "info.json"
+
+    async def extract(self, url: str) -> dict[str, Any]:
+        return await self.yt.extract(url, folder=self.folder, options=self.options, job_id=self.id, log=self.log)
+
+    async def download(self) -> Path:
+        return await self.yt.download(
+            self.info_json, self.folder, options=self.options, job_id=self.id, log=self.log, progress=self.steps.append
+        )
+
+    async def fetch(self, url: str, *, max_bytes: int = 1 << 20) -> bytes:
+        target = self.folder / "fetched"
+        await self.yt.fetch(self.info_json, url, target, max_bytes=max_bytes, job_id=self.id, log=self.log)
+        return target.read_bytes()
+
+    def files(self) -> list[str]:
+        """Every file in the job's folder."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if not path.is_dir())
+
+
+@pytest.fixture
+async def job(ffmpeg: Ffmpeg, tmp_path: Path) -> AsyncIterator[Job]:
+    """A job that may use loopback."""
+    options = {"installation": ffmpeg.installation, "ffmpeg": ffmpeg, "limits": LIMITS, "spares": 0}
+    async with YtDlp(allow_private=True, **options) as yt:
+        yield Job(yt, tmp_path)
+    assert marked(ffmpeg.installation) == []
+
+
+class PublicLoopback(YtDlp):
+    """yt-dlp for which 127.0.0.1 is a public address: the guard's rules with a site to try them on."""
+
+    child_arguments: ClassVar = (
+        "-c",
+        "import z2d.media.guard as guard; rule = guard.forbidden\n"
+        "guard.forbidden = lambda address: address != '127.0.0.1' and rule(address)\n"
+        "from z2d.media.ytdlp_child import main; main()",
+    )
+
+
+@pytest.fixture
+async def guarded(ffmpeg: Ffmpeg, tmp_path: Path) -> AsyncIterator[Job]:
+    """A job that may not use private networks, except that 127.0.0.1 counts as public."""
+    async with PublicLoopback(installation=ffmpeg.installation, ffmpeg=ffmpeg, limits=LIMITS, spares=0) as yt:
+        yield Job(yt, tmp_path)
