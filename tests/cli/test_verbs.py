@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -170,7 +171,7 @@ def test_cancel_and_retry_answer_for_each(daemon: FakeDaemon, z2ctl: Z2ctl) -> N
     daemon.jobs = {1: job(1), 2: job(2, status="COMPLETED"), 3: job(3)}
     ended = z2ctl("cancel", 1, 2, 9, 3)
     assert (ended.code, ended.out) == (5, "1\tCANCELLED\n3\tCANCELLED\n")
-    assert "Job 2:\nThe job has already finished." in ended.err
+    assert "Job 2: The job has already finished." in ended.err
     assert z2ctl("retry", 2, "--from", "transcript").out == "2\tQUEUED\n"
     assert daemon.asked[-1][2] == {"from_stage": "transcript"}
     assert z2ctl("retry", 2, "--from", "cooking").code == 2
@@ -223,3 +224,16 @@ def test_completion_scripts(z2ctl: Z2ctl) -> None:
         ended = z2ctl("completion", shell)
         assert ended.code == 0
         assert "_Z2CTL_COMPLETE" in ended.out
+
+
+def test_completion_answers(z2ctl: Z2ctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_Z2CTL_COMPLETE", "bash_complete")
+    for words, at, answer in (
+        ("z2ctl can", 1, "cancel"),
+        ("z2ctl list --st", 2, "--status"),
+        ("z2ctl retry 1 --from ", 4, "audio"),
+    ):
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(at))
+        ended = subprocess.run([sys.executable, "-m", "z2ctl"], capture_output=True, text=True, timeout=30, check=True)
+        assert f"plain,{answer}" in ended.stdout

@@ -132,9 +132,9 @@ def exit_code(error: errors.Z2Error) -> int:
     return REFUSED if 400 <= error.status < 500 else FAILED
 
 
-def complain(error: errors.Z2Error) -> int:
-    """Say what a wire error says, on stderr, and give its exit code."""
-    say(error.detail)
+def complain(error: errors.Z2Error, *, about: str = "") -> int:
+    """Say what a wire error says, on stderr, and give its exit code. `about` goes before it unless it is said there."""
+    say(error.detail if error.detail.startswith(about) else f"{about}: {error.detail}")
     for problem in error.errors:
         say(f"- {problem.get('path', '')}: {problem.get('message', '')}")
     if error.retry_after:

@@ -44,8 +44,8 @@ def for_each(app: App, job_ids: tuple[int, ...], act: Callable[[int], Json]) -> 
         except errors.DaemonUnreachable:
             raise
         except errors.Z2Error as error:
-            say(f"Job {job_id}:")
-            failed = failed or complain(error)
+            code = complain(error, about=f"Job {job_id}")
+            failed = failed or code
             continue
         if app.out.as_json:
             app.out.json(job)

@@ -159,7 +159,7 @@ def show(app: App, page: Page, job: Json) -> None:
         [
             ("state", state_cell(app, job)),
             ("why it waits", Cell(job.get("wait_reason") or "")),
-            ("not before", Cell(text.day_and_time(job["run_after"]) if job.get("run_after") else "")),
+            ("not before", Cell(text.day_and_time(job.get("run_after")) if _waits(job) else "")),
             ("id", Cell(job.get("id"))),
             ("url", Cell(job.get("url"))),
             ("channel", Cell(job.get("channel"))),
@@ -169,7 +169,7 @@ def show(app: App, page: Page, job: Json) -> None:
             ("priority", Cell(job.get("priority") or "")),
             ("attempt", Cell(f"{job.get('attempt')} of {job.get('max_attempts')}")),
             ("submitted", Cell(text.day_and_time(job.get("created_at")))),
-            ("took", Cell(text.took(job))),
+            ("took", Cell(text.span(text.took_ms(job)))),
             ("same as job", Cell(job.get("duplicate_of") or "")),
         ]
     )
@@ -188,6 +188,11 @@ def show(app: App, page: Page, job: Json) -> None:
                 for file in files
             ],
         )
+
+
+def _waits(job: Json) -> bool:
+    """Whether a job waits for its time."""
+    return job.get("display_status") in ("SCHEDULED", "RETRYING", "PAUSED")
 
 
 def failure(page: Page, job: Json) -> None:

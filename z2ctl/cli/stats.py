@@ -43,7 +43,7 @@ def show(app: App, page: Page, stats: Json) -> None:
     page.heading("How long it takes")
     rows = [("whole job", stats["duration"]), ("waiting in queue", stats["queue_wait"]), *stats["stages"].items()]
     page.table(
-        [Column(""), Column("JOBS", right=True), *[Column(name, right=True) for name in ("AVERAGE", "HALF", "95%")]],
+        [Column(""), Column("JOBS", right=True), *[Column(name, right=True) for name in ("AVERAGE", "MEDIAN", "95%")]],
         [
             [
                 Cell(name),
