@@ -133,6 +133,29 @@ async def test_a_server_left_by_a_killed_daemon_is_adopted(folder: Path) -> None
     assert not processes.alive(left)
 
 
+async def test_a_folder_behind_a_symbolic_link_is_the_same_folder(folder: Path) -> None:
+    """As systemd's DynamicUser has it: /var/lib/z2 leads to /var/lib/private/z2."""
+    link = folder.with_name("link")
+    link.symlink_to(folder.parent / "real", target_is_directory=True)
+    (folder.parent / "real").mkdir()
+    left = await asyncio.to_thread(start_in_a_process_that_is_killed, link)
+    async with EmbeddedPostgres(link, settings=FAST) as pg:
+        assert (pg.adopted, pg.pid) == (True, left)
+
+
+async def test_a_lost_or_wrong_password_is_said_at_once(folder: Path) -> None:
+    async with EmbeddedPostgres(folder, settings=FAST):
+        pass
+    pgpass = folder / "pgpass"
+    pgpass.write_text("*:*:*:z2:wrong\n")
+    with pytest.raises(PostgresTrouble, match="refuses the password in"):
+        await EmbeddedPostgres(folder, settings=FAST).start()
+    pgpass.unlink()
+    with pytest.raises(PostgresTrouble, match="pgpass is missing"):
+        await EmbeddedPostgres(folder, settings=FAST).start()
+    assert processes.working_in(folder / "data") == []
+
+
 async def test_a_server_that_does_not_answer_is_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "ADOPT_TIMEOUT_S", 0.5)
     monkeypatch.setattr(server, "CONNECT_TIMEOUT_S", 0.5)
@@ -178,7 +201,7 @@ async def test_a_server_that_ends_is_started_again(running: EmbeddedPostgres) ->
 async def ask_quietly(pg: EmbeddedPostgres) -> object:
     try:
         return await ask(pg, "SELECT 1")
-    except (OSError, asyncpg.PostgresError):
+    except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError):
         return None
 
 

@@ -35,6 +35,7 @@ class Account:
 
     def closed_folder(self, path: Path) -> Path | None:
         """The first folder on the way to `path` that this account may not pass, or None."""
+        path = path.resolve()
         for folder in reversed([path, *path.parents]):
             found = folder.stat()
             bit = stat.S_IXOTH

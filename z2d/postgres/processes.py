@@ -22,8 +22,8 @@ def alive(pid: int) -> bool:
 
 
 def working_in(folder: Path) -> list[int]:
-    """The pids of all processes whose working folder is `folder`."""
-    found = []
+    """The pids of all processes whose working folder is `folder`, whichever way its path is written."""
+    found, folder = [], folder.resolve()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue

@@ -122,15 +122,18 @@ class EmbeddedPostgres:
                 f"PostgreSQL runs as {account.name}, who cannot enter {closed}: choose another Z2_STATE_DIR"
             )
         self.sockets = self._socket_folder(account)
-        self.adopted = await self._adopt()
-        if self.adopted:
-            log.info("adopted the PostgreSQL server that was still running (pid %d)", self.pid)
-        else:
-            await self._start_fresh(account)
-        try:
-            await self._ensure_database()
-        except asyncpg.PostgresError as error:
-            raise PostgresTrouble(f"PostgreSQL does not give us our database: {error}") from None
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(self._end)
+            self.adopted = await self._adopt()
+            if self.adopted:
+                log.info("adopted the PostgreSQL server that was still running (pid %d)", self.pid)
+            else:
+                await self._start_fresh(account)
+            try:
+                await self._ensure_database()
+            except asyncpg.PostgresError as error:
+                raise PostgresTrouble(f"PostgreSQL does not give us our database: {error}") from None
+            undo.pop_all()
 
     async def _start_fresh(self, account: Account) -> None:
         version = self._data / "PG_VERSION"
@@ -140,12 +143,10 @@ class EmbeddedPostgres:
         )
         if major is None:
             await self._initdb(binaries, account)
+        elif not self._pgpass.exists():
+            raise PostgresTrouble(f"{self._data} has a database, but its password file {self._pgpass} is missing")
         self._launch(binaries, account)
-        try:
-            await self._wait_until_ready(START_TIMEOUT_S)
-        except BaseException:
-            await self._end()
-            raise
+        await self._wait_until_ready(START_TIMEOUT_S)
         log.info("PostgreSQL %s runs (pid %d)", binaries.version, self.pid)
 
     def _socket_folder(self, account: Account) -> Path:
@@ -207,9 +208,13 @@ class EmbeddedPostgres:
         """Until a query is answered; the server's own last words when it ends instead."""
         began, said = time.monotonic(), False
         while True:
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            try:
                 await self._ask("SELECT 1")
                 return
+            except asyncpg.InvalidAuthorizationSpecificationError as error:
+                raise PostgresTrouble(f"PostgreSQL refuses the password in {self._pgpass}: {error}") from None
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                pass  # not listening yet, or starting up
             if not processes.alive(self.pid):
                 raise PostgresTrouble(f"PostgreSQL ended at its start: {self._last_words()}")
             waited = time.monotonic() - began
@@ -297,13 +302,16 @@ class EmbeddedPostgres:
         self.pid, self._child = 0, None
 
     def _last_words(self) -> str:
+        """What the server complained of last, else the last line of its log."""
         try:
             with self._log.open("rb") as source:
                 source.seek(max(0, self._log.stat().st_size - 4096))
                 lines = source.read().decode(errors="replace").strip().splitlines()
         except OSError:
-            return "it left no words"
-        return next((line.strip() for line in reversed(lines) if "FATAL" in line), lines[-1].strip() if lines else "")
+            lines = []
+        # "FATAL: the database system is starting up" is said to us while we wait, and is no complaint
+        grave = [line for line in lines if ("FATAL" in line or "PANIC" in line) and "database system is" not in line]
+        return (grave or lines or ["it left no words"])[-1].strip()
 
 
 def _environment() -> dict[str, str]:
