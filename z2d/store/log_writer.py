@@ -101,6 +101,12 @@ class LogWriter:
             log.warning("log lines were lost: the database did not take them within %d s", _DRAIN_S)
         self._pumping.cancel()
         await self._tasks.__aexit__(kind, error, trace)
+        if self._unannounced:
+            try:
+                async with asyncio.timeout(_DRAIN_S):
+                    await self._announce()
+            except (DatabaseUnavailable, TimeoutError):
+                log.info("the last log lines were stored, but nobody could be told")
 
     def write(
         self,
