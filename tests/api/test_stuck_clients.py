@@ -77,13 +77,14 @@ async def test_a_stuck_status_client_is_cut_off(seeded: World, monkeypatch: pyte
 
 async def test_stopping_waits_for_no_client(dsn: str, db: Database) -> None:
     with short_tmp() as folder:
+        patient = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(folder / "z2d.sock")))
         async with running(dsn, db, folder) as world:
             await seed(db, world.jobs_dir)
             for _ in range(10):
                 await say(db, 1, 50, text="z" * 8000)
             stuck = await stuck_client(world.socket, "/ws/jobs/1/logs")
             silent = await asyncio.open_unix_connection(str(world.socket))
-            idle = await world.unix.ws_connect("/ws/jobs/status")
+            idle = await patient.ws_connect("http://localhost/ws/jobs/status")
             assert (await idle.receive_json(timeout=5))["type"] == "hello"
             await eventually(lambda: writers() == 2)
             begun = time.monotonic()
@@ -92,6 +93,7 @@ async def test_stopping_waits_for_no_client(dsn: str, db: Database) -> None:
             pass
         assert idle.close_code == 1001
         assert frame.type is aiohttp.WSMsgType.CLOSE
+        await patient.close()
         stuck.close()
         silent[1].close()
         await eventually(lambda: writers() == 0)
@@ -99,12 +101,11 @@ async def test_stopping_waits_for_no_client(dsn: str, db: Database) -> None:
 
 async def test_sockets_are_counted(seeded: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seeded.app[keys.SOCKETS], "_limit", 2)
-    first = await seeded.unix.ws_connect("/ws/jobs/status")
-    second = await seeded.unix.ws_connect("/ws/jobs/1/logs?after=0")
-    await second.receive(timeout=5)
-    third = await seeded.unix.ws_connect("/ws/jobs/2/logs")
+    held = [await seeded.unix.ws_connect(path) for path in ("/ws/jobs/status", "/ws/jobs/2/logs")]
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await seeded.unix.ws_connect("/ws/jobs/status")
     assert refused.value.status == 429
-    for ws in (first, second, third):
+    for ws in held:
         await ws.close()
+    await eventually(lambda: len(seeded.app[keys.SOCKETS]) == 0)
+    await (await seeded.unix.ws_connect("/ws/jobs/status")).close()

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import cast
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from z2d.wire import errors
 
@@ -24,7 +25,12 @@ STOP_S = 2.0
 MAX_CONNECTIONS = 600
 KEPT_FOR_LOCAL = 100  # connections that only a unix socket may use, so that a flood over TCP locks nobody out here
 BACKLOG = 256
-log = logging.getLogger("z2d.api")
+log = logging.getLogger("z2d.api.http")
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """What is not even HTTP is answered with 400; the daemon's own log need not hear of every scanner."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _busy() -> bytes:
@@ -53,6 +59,7 @@ async def serve(
 
     Leaving takes at most a few seconds whatever clients do: WebSockets are closed first.
     """
+    log.addFilter(_is_our_fault)
     runner = web.AppRunner(
         app,
         handle_signals=False,

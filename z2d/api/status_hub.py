@@ -29,7 +29,6 @@ KEPT = 2000  # messages; beyond, the oldest go and clients that still wait for t
 GATHER_S = 0.03  # changes that come together are read together
 AT_ONCE = 500  # rows per reading
 PROGRESS_S = 0.5
-SNAPSHOT_AGE_S = 0.5
 PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 
 
@@ -108,8 +107,11 @@ class StatusHub:
 
     async def snapshot(self) -> Numbered:
         """The active jobs and statistics at a number. Raises: DatabaseUnavailable."""
+        asked = time.monotonic()
         async with self._reading:
-            return await self._take_snapshot()
+            if self._snapshot is None or self._snapshot_at < asked:  # else one was begun since: it will do
+                self._snapshot = await self._take_snapshot()
+            return self._snapshot
 
     async def changed(self, seq: int) -> None:
         """Wait until there is something newer than `seq`."""
@@ -170,7 +172,7 @@ class StatusHub:
         self._kept.clear()
         self._progress.clear()
         before = self._active
-        await self._take_snapshot()
+        self._snapshot = await self._take_snapshot()
         self._active = set(self._in_snapshot)
         self._stats_due.set()
         if gone := sorted(before - self._active):
@@ -178,18 +180,14 @@ class StatusHub:
         self._announce()
 
     async def _take_snapshot(self) -> Numbered:
-        """A snapshot of now, or one that is hardly older: what came since is among the kept messages."""
-        age = time.monotonic() - self._snapshot_at
-        if self._snapshot is None or age > SNAPSHOT_AGE_S or self._snapshot.seq < self._floor:
-            jobs = await reads.active(self._db)
-            said = Snapshot(seq=self._seq, jobs=jobs, stats=await self._stats.get())
-            self._snapshot = Numbered(self._seq, said.model_dump_json())
-            self._snapshot_at = time.monotonic()
-            self._in_snapshot = {job.id for job in jobs}
-            self._active |= self._in_snapshot
-            self._running = {job.id for job in jobs if job.status is JobStatus.RUNNING}
-            self._wake_pollers()
-        return self._snapshot
+        self._snapshot_at = time.monotonic()
+        jobs = await reads.active(self._db)
+        said = Snapshot(seq=self._seq, jobs=jobs, stats=await self._stats.get())
+        self._in_snapshot = {job.id for job in jobs}
+        self._active |= self._in_snapshot
+        self._running = {job.id for job in jobs if job.status is JobStatus.RUNNING}
+        self._wake_pollers()
+        return Numbered(self._seq, said.model_dump_json())
 
     async def _follow_progress(self) -> None:
         while True:

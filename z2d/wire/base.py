@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 
 class Wire(BaseModel):
@@ -25,11 +25,13 @@ UtcTime = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_us
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def _is_rfc3339(value: Any) -> Any:
+def _from_rfc3339(value: Any) -> Any:
     """Other spellings (seconds since 1970, a date alone, no offset) mean different moments to different readers."""
-    if not (isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.fullmatch(value))):
-        raise ValueError("should be an RFC 3339 time with an offset, like 2026-01-31T08:00:00Z")
-    return value
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and _RFC3339.fullmatch(value):
+        return datetime.fromisoformat(value.upper())
+    raise ValueError("should be an RFC 3339 time with an offset, like 2026-01-31T08:00:00Z")
 
 
 def _can_be_stored(value: datetime) -> datetime:
@@ -39,4 +41,4 @@ def _can_be_stored(value: datetime) -> datetime:
 
 
 # A moment that a caller names.
-GivenTime = Annotated[datetime, Field(strict=False), BeforeValidator(_is_rfc3339), AfterValidator(_can_be_stored)]
+GivenTime = Annotated[datetime, BeforeValidator(_from_rfc3339), AfterValidator(_can_be_stored)]

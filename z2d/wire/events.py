@@ -21,7 +21,11 @@ class StatusHello(Wire):
 
 
 class Snapshot(Wire):
-    """The active jobs and the statistics at `seq`; follows hello unless `?since=` could be resumed."""
+    """The active jobs and the statistics at `seq`; follows hello unless `?since=` could be resumed.
+
+    It replaces all that a client knew: a job that is not in it is finished or gone, and what was known of finished
+    jobs may be old, so a list of them is to be read again.
+    """
 
     type: Literal["snapshot"] = "snapshot"
     seq: int
