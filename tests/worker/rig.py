@@ -1,6 +1,6 @@
 """A worker with everything real around it - PostgreSQL, yt-dlp, ffmpeg - in this process or in one that can be killed.
 
-As a program: `python -m tests.worker.rig DSN STATE_DIR SCALE` works on the queue until it is ended.
+As a program: `python -m tests.worker.rig DSN STATE_DIR LEASE_S` works on the queue until it is ended.
 """
 
 from __future__ import annotations
@@ -143,11 +143,13 @@ def statuses(detail: JobDetail) -> dict[StageName, StageStatus]:
     return {stage.stage: stage.status for stage in detail.stages}
 
 
-async def start_worker_process(dsn: str, state_dir: Path, *, crash_at: str = "") -> asyncio.subprocess.Process:
+async def start_worker_process(
+    dsn: str, state_dir: Path, *, crash_at: str = "", lease_s: float = 30
+) -> asyncio.subprocess.Process:
     """The worker as a process of its own; with `crash_at` it kills itself there."""
     environment = os.environ | ({VARIABLE: crash_at} if crash_at else {})
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.worker.rig", dsn, str(state_dir), str(FAST), cwd=ROOT, env=environment
+        sys.executable, "-m", "tests.worker.rig", dsn, str(state_dir), str(lease_s), cwd=ROOT, env=environment
     )
 
 
@@ -162,11 +164,11 @@ def leftovers(state_dir: Path) -> list[int]:
     return process.marked(installation_of(state_dir))
 
 
-async def _main(dsn: str, state_dir: Path, scale: float) -> None:
+async def _main(dsn: str, state_dir: Path, lease_s: float) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    async with working(dsn, state_dir, scale=scale) as (_, running):
+    async with working(dsn, state_dir, lease_s=lease_s) as (_, running):
         await running
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ import pytest
 
 from tests.site import Site
 from tests.support import eventually
-from tests.worker.rig import Desk, installation_of, killed, start_worker_process, statuses, working
+from tests.worker.rig import Desk, installation_of, killed, leftovers, start_worker_process, statuses, working
 from z2d.media import process
 from z2d.pipeline.stages.audio import AudioStage
-from z2d.store import workers
+from z2d.store import claims, workers
 from z2d.store.database import Database
+from z2d.wire.errors import DatabaseUnavailable
 from z2d.wire.jobs import JobStatus, Outcome, StageName, StageStatus, WaitReason
 from z2d.wire.reasons import ErrorClass
 
@@ -200,6 +202,96 @@ async def test_a_worker_declared_gone_drops_its_jobs_and_goes_on_under_a_new_nam
     assert job.status is JobStatus.COMPLETED, await desk.story(job_id)
     assert job.attempt == 2
     assert len(job.publishing) == 1
+
+
+async def test_a_claim_whose_answer_was_lost_is_nobodys_for_long(dsn: str, desk: Desk, site: Site) -> None:
+    lost = 0
+
+    async def claim(db: Database, worker_id: str) -> claims.Claim | None:
+        nonlocal lost
+        found = await really_claim(db, worker_id)
+        if found is not None and lost == 0:
+            lost = found.job_id
+            raise DatabaseUnavailable("the answer was lost")
+        return found
+
+    really_claim = claims.claim
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "claim", claim)
+        async with working(dsn, desk.state_dir, lease_s=1.5):
+            job = await desk.end_of(await desk.submit(site.url("/audio.mp3")))
+    assert lost == job.id
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
+    assert [attempt.result for attempt in job.attempts] == ["LOST", "COMPLETED"]
+
+
+async def test_a_job_much_longer_than_the_lease_runs_once(dsn: str, desk: Desk, site: Site) -> None:
+    async with working(dsn, desk.state_dir, lease_s=0.6):
+        job = await desk.end_of(await desk.submit(site.url("/slow.mp4?rate=500000")))
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
+
+
+async def test_cut_connections_cost_no_attempt(dsn: str, desk: Desk, site: Site, db: Database) -> None:
+    async with working(dsn, desk.state_dir, lease_s=3) as (_, running):
+        job_id = await desk.submit(site.url("/slow.mp4?rate=500000"))
+        await downloading(desk, job_id)
+        for _ in range(5):
+            cut = await db.fetchval(
+                """
+                SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()
+                """
+            )
+            assert cut
+
+            async def back() -> bool:
+                return bool(
+                    await db.fetchval("SELECT count(*) > 2 FROM pg_stat_activity WHERE datname = current_database()")
+                )
+
+            await eventually(back, 15, what="new connections")
+        job = await desk.end_of(job_id)
+        assert not running.done()
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1), await desk.story(job_id)
+
+
+async def test_a_frozen_worker_loses_its_job_and_its_late_writes_count_for_nothing(
+    dsn: str, desk: Desk, site: Site, tmp_path: Path
+) -> None:
+    frozen = await start_worker_process(dsn, desk.state_dir, lease_s=3)
+    try:
+        job_id = await desk.submit(site.url("/slow.mp4?rate=400000"))
+        await downloading(desk, job_id)
+        frozen.send_signal(signal.SIGSTOP)
+        other_state = tmp_path / "other-machine"
+        async with working(dsn, other_state, lease_s=3):
+
+            async def taken() -> bool:
+                return (await desk.detail(job_id)).attempt == 2
+
+            await eventually(taken, 20, what="the other worker")
+            frozen.send_signal(signal.SIGCONT)
+            job = await desk.end_of(job_id)
+            await eventually(lambda: not of_job(desk, job_id), 10, what="the end of the frozen worker's download")
+        assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2), await desk.story(job_id)
+        assert [attempt.result for attempt in job.attempts] == ["LOST", "COMPLETED"]
+        assert len(job.publishing) == 1
+        assert not list((desk.state_dir / "library").glob("*"))
+        assert frozen.returncode is None
+    finally:
+        frozen.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(frozen.wait(), 15) == 0
+    await eventually(lambda: not leftovers(tmp_path / "other-machine"), 5)
+
+
+async def test_what_was_cancelled_while_its_worker_lay_dead_is_tidied(dsn: str, desk: Desk, site: Site) -> None:
+    job_id = await desk.submit(site.url("/slow.mp4?rate=400000"))
+    await killed(await start_worker_process(dsn, desk.state_dir, crash_at="download:mid"))
+    await desk.cancel(job_id)
+    async with working(dsn, desk.state_dir):
+        job = await desk.end_of(job_id)
+        assert job.status is JobStatus.CANCELLED
+        await eventually(lambda: not list(desk.folder(job_id).work.iterdir()))
 
 
 async def test_a_bug_costs_one_job(dsn: str, desk: Desk, site: Site) -> None:

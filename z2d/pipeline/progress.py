@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ WEIGHTS: dict[StageName, float] = {
     StageName.PUBLISHING: 5,
 }
 INTERVAL_S = 1.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class Ticker:
         assert self._task is not None
         self._task.cancel()
         await asyncio.wait({self._task}, timeout=5)
+        if self._task.done() and not self._task.cancelled() and (failure := self._task.exception()):
+            log.error("progress was no longer written", exc_info=failure)  # a bug, but no reason to lose the work
 
     async def _run(self) -> None:
         while True:

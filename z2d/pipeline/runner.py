@@ -149,6 +149,7 @@ class Run:
 
     async def _open(self) -> None:
         """Put the folder right: only what finished stages claim counts."""
+        self._log(LogLevel.INFO, None, f"Begun: attempt {self._job.attempt} of {self._job.max_attempts}.")
         self._records = await self._journal.load()
         done = {name: r for name, r in self._records.items() if r.status is StageStatus.DONE}
         known = [artefact for record in done.values() for artefact in record.artefacts]
@@ -279,8 +280,10 @@ class Run:
         )
 
     async def _close(self) -> Completed:
+        """Leave exactly what is claimed: a stage that ran anew may have replaced a file by one of another name."""
         await self._write_manifest()
-        await asyncio.to_thread(self._folder.clear_work)
+        known = [artefact for artefacts in self._finished.values() for artefact in artefacts]
+        await asyncio.to_thread(self._folder.reconcile, known, keep_downloads=False)
         if self._gaps:
             self._log(LogLevel.WARNING, None, "Finished, but not complete. " + " ".join(self._gaps))
             return Completed(Outcome.PARTIAL, gaps=tuple(self._gaps))

@@ -127,7 +127,9 @@ class Worker:
             raise
         except asyncio.CancelledError:
             await asyncio.wait({claiming}, timeout=FAREWELL_S)
-            if claiming.done() and not claiming.exception() and (unwanted := claiming.result()) is not None:
+            if not claiming.done():
+                claiming.cancel()  # if it has worked all the same, the job is found by the next rescue
+            elif claiming.exception() is None and (unwanted := claiming.result()) is not None:
                 await self._give_back(unwanted)
             raise
         if claim is not None and not self._lease.current(worker_id):

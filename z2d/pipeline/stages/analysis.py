@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ class AnalysisStage:
 
     async def run(self, work: Work) -> Done | Skipped:
         """Analyse the transcript; without one, title and description, and say so."""
-        request = request_of(work, self.input_hash(work))
+        request = await asyncio.to_thread(request_of, work, self.input_hash(work))
         asked, answer = work.folder.work / "analysis-request.json", work.folder.work / "analysis.json"
         asked.write_text(request.model_dump_json(), encoding="utf-8")
         work.progress(Report())

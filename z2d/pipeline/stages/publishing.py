@@ -35,7 +35,7 @@ class PublishingStage:
 
     async def run(self, work: Work) -> Done | Skipped:
         """Build the entry and publish it."""
-        entry, library = entry_of(work), work.tools.library_dir
+        library = work.tools.library_dir
         loop = asyncio.get_running_loop()
         work.progress(Report())
 
@@ -45,7 +45,7 @@ class PublishingStage:
                 report = Report(share=done / total if total else 0.0, bytes_done=done, bytes_total=total)
                 loop.call_soon_threadsafe(work.progress, report)
 
-            return publish(library, entry, progress=copied)
+            return publish(library, entry_of(work), progress=copied)
 
         try:
             publication = await in_thread(write)

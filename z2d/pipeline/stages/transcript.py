@@ -90,7 +90,8 @@ class TranscriptStage:
         transcript = transcript_of(track, cues, work.metadata().duration_ms)
         name = _file_name(track)
         original = work.folder.place(work.folder.work / name, f"transcript/{name}")
-        written = work.folder.write("transcript/transcript.json", transcript.model_dump_json(indent=1).encode())
+        data = transcript.model_dump_json(indent=1).encode()
+        written = await asyncio.to_thread(work.folder.write, "transcript/transcript.json", data)
         share = f", {transcript.coverage:.0%} of the video" if transcript.coverage is not None else ""
         work.say(
             f"Transcript: {describe(track)}, {transcript.words} words in {transcript.segments} cues{share}.",
