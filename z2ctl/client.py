@@ -7,15 +7,14 @@ cannot be reached is `DaemonUnreachable` with a sentence that says what to do.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
+from z2ctl import oneshot
 from z2d.wire import errors, places
 
 Json = dict[str, Any]
@@ -65,19 +64,6 @@ def _token(token_file: Path | None, env: Mapping[str, str]) -> tuple[str | None,
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         return None, f"{path} ({reason})"
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket; the Host header says localhost."""
-
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
 
 
 class _Lost(Exception):
@@ -169,7 +155,7 @@ class Client:
         accept: tuple[int, ...] = (),
     ) -> bytes:
         target = path + ("?" + urlencode(_given(query), doseq=True, quote_via=quote) if query else "")
-        headers = {"Accept": "application/json", "Connection": "close"}
+        headers = {"Accept": "application/json"}
         payload = None
         if body is not None:
             payload = json.dumps(body).encode("ascii")
@@ -192,46 +178,30 @@ class Client:
     def _exchange(
         self, method: str, target: str, payload: bytes | None, headers: dict[str, str], accept: tuple[int, ...]
     ) -> bytes:
-        connection = self._connect()
+        place, where = self._place(), self.endpoint.words()
         try:
-            connection.request(method, self._prefix() + target, body=payload, headers=headers)
-            answer = connection.getresponse()
-            raw = answer.read(LARGEST_ANSWER + 1)
+            connection = oneshot.connect(place, self.timeout)
+        except OSError as error:
+            raise unreachable(self.endpoint, error) from None
+        prefix, host = ("", "localhost") if isinstance(place, Path) else (place.path, place.netloc.rpartition("@")[2])
+        try:
+            answer = oneshot.exchange(
+                connection, method, prefix + target, {"Host": host, **headers}, payload, LARGEST_ANSWER
+            )
         except TimeoutError:
             raise errors.DaemonUnreachable(
-                f"z2d at {self.endpoint.words()} took longer than {self.timeout:g} s to answer. Is the machine busy?"
+                f"z2d at {where} took longer than {self.timeout:g} s to answer. Is the machine busy?"
             ) from None
-        except (http.client.HTTPException, OSError) as error:
-            raise _Lost(
-                f"The connection to z2d at {self.endpoint.words()} broke ({error or type(error).__name__})."
-            ) from None
-        finally:
-            connection.close()
-        if len(raw) > LARGEST_ANSWER:
-            raise errors.PayloadTooLarge(f"The answer is larger than {LARGEST_ANSWER // 2**20} MiB.")
+        except (oneshot.Broken, OSError) as error:
+            raise _Lost(f"The connection to z2d at {where} broke ({error or type(error).__name__}).") from None
+        except oneshot.TooLarge:
+            raise errors.PayloadTooLarge(f"The answer is larger than {LARGEST_ANSWER // 2**20} MiB.") from None
         if 200 <= answer.status < 300 or answer.status in accept:
-            return raw
-        raise self._refusal(answer.status, raw, answer.headers.get("Retry-After"))
+            return answer.body
+        raise self._refusal(answer.status, answer.body, answer.headers.get("retry-after"))
 
-    def _connect(self) -> http.client.HTTPConnection:
-        endpoint = self.endpoint
-        connection: http.client.HTTPConnection
-        if endpoint.socket is not None:
-            connection = _UnixConnection(endpoint.socket, self.timeout)
-        else:
-            parts = urlsplit(endpoint.url or "")
-            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-            connection = kind(parts.hostname or "localhost", parts.port, timeout=self.timeout)
-        try:
-            connection.connect()
-        except OSError as error:
-            connection.close()
-            raise unreachable(endpoint, error) from None
-        return connection
-
-    def _prefix(self) -> str:
-        """The path under which a proxy serves the daemon."""
-        return urlsplit(self.endpoint.url).path if self.endpoint.url else ""
+    def _place(self) -> Path | SplitResult:
+        return self.endpoint.socket or urlsplit(self.endpoint.url or "")
 
     def _refusal(self, status: int, raw: bytes, retry_after: str | None) -> errors.Z2Error:
         body = _parse(raw)
