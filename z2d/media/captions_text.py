@@ -135,7 +135,9 @@ def _unrolled(cues: Iterable[_Cue]) -> Iterator[Segment]:
     """Each line once, when it is new. It lasts to the end of its last showing before the next new line."""
     before: _Cue | None = None
     for cue in cues:
-        known = _carried_over(before, cue) if before is not None and _touch(before, cue) else 0
+        # over a pause, a line alone that was there before was said again; above a new line it was carried over
+        rolls = before is not None and (_touch(before, cue) or any(line.words for line in cue.lines))
+        known = _carried_over(before, cue) if before is not None and rolls else 0
         for line in cue.lines[known:]:
             start = line.words[0].start_ms if line.words else cue.start_ms
             yield Segment(

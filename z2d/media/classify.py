@@ -59,6 +59,8 @@ _URL = re.compile(r"https?://\S+")
 def classify(error: BaseException, *, blocked: list[str]) -> MediaFault:
     """The fault that an exception of yt-dlp stands for. `blocked`: what the connect guard refused so far."""
     chain = list(_chain(error))
+    # a refused connection is wrapped in whatever its caller makes of errors, so it is looked for first
+    chain.sort(key=lambda inner: not isinstance(inner, BlockedAddress))
     fault = next((found for found in map(_by_type, chain) if found is not None), None)
     words = _plain_words(chain)
     if blocked and (fault is None or fault.error_class is not E.TOO_LARGE):
@@ -140,8 +142,8 @@ def retry_after(header: str | None, now: float | None = None) -> float | None:
     """Seconds to wait as a Retry-After header says, in either of its two forms; at most a day."""
     if not header:
         return None
-    if header.strip().isdigit():
-        return min(float(header[:9]), 86400.0)
+    if re.fullmatch(r"[0-9]+", header.strip()):
+        return min(float(header.strip()[:9]), 86400.0)
     try:
         at = email.utils.parsedate_to_datetime(header).timestamp()
     except (TypeError, ValueError, OverflowError):

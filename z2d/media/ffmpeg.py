@@ -37,7 +37,7 @@ ProgressSink = Callable[[float], None]
 _FORMATS = (
     "mov,matroska,webm,avi,flv,live_flv,mpegts,mpegtsraw,mpeg,mpegvideo,mp3,aac,ac3,eac3,dts,flac,ogg,wav,w64,aiff,au,"
     "asf,amr,amrnb,amrwb,caf,h264,hevc,av1,obu,ivf,m4v,nut,rm,wv,ape,tta,mxf,dv,gif,apng,"
-    "jpeg_pipe,png_pipe,webp_pipe,gif_pipe,bmp_pipe,tiff_pipe,svg_pipe,jpegxl_pipe,webvtt,srt,ass,tty"
+    "image2,jpeg_pipe,png_pipe,webp_pipe,gif_pipe,bmp_pipe,tiff_pipe,svg_pipe,jpegxl_pipe,webvtt,srt,ass,tty"
 )
 _INPUT_RULES = ("-protocol_whitelist", "file,pipe", "-format_whitelist", _FORMATS)
 
@@ -137,8 +137,7 @@ class Ffmpeg:
         frames of the picture are decoded.
         """
         fast = ["-skip_frame", "nokey"] if probe.duration_ms > _FULL_CHECK_MS else []
-        maps = [argument for s in probe.playable for argument in ("-map", f"0:{s.index}")]
-        return await self._decode(file, probe, [*fast], [*maps, "-f", "null", "-"], job_id, progress)
+        return await self._decode(file, probe, fast, [*_maps(probe), "-f", "null", "-"], job_id, progress)
 
     async def extract_audio(
         self,
@@ -185,9 +184,10 @@ class Ffmpeg:
         """Replace a missing or implausible duration (under 1 kbit/s on average) by that of the packets."""
         if probe.duration_ms and _size(file) * 8000 / probe.duration_ms >= 1000:
             return probe
-        maps = [argument for s in probe.playable for argument in ("-map", f"0:{s.index}")]
         try:
-            measured = await self._decode(file, probe, [], [*maps, "-c", "copy", "-f", "null", "-"], job_id, None)
+            measured = await self._decode(
+                file, probe, [], [*_maps(probe), "-c", "copy", "-f", "null", "-"], job_id, None
+            )
         except MediaFault as fault:
             if fault.error_class is ErrorClass.CORRUPT:
                 return probe
@@ -243,6 +243,11 @@ class Ffmpeg:
             on_stdout=on_stdout,
             on_stderr=on_stderr,
         )
+
+
+def _maps(probe: Probe) -> list[str]:
+    """The first picture and the first sound: what is played. Others may be empty, which is no damage."""
+    return [argument for s in (probe.video, probe.audio) if s for argument in ("-map", f"0:{s.index}")]
 
 
 def _share_of(duration_ms: int, progress: ProgressSink | None) -> Callable[[str], None] | None:
