@@ -193,3 +193,9 @@ def test_every_setting_says_what_it_is_for() -> None:
         assert next(line for line in following if line != ")" and "default_factory" not in line).startswith('"""'), (
             field
         )
+
+
+def test_every_setting_is_read_by_the_daemon() -> None:
+    root = Path(__file__).parents[2] / "z2d"
+    text = "".join(path.read_text() for path in [*root.glob("daemon/*.py"), root / "__main__.py"])
+    assert [field for field in Settings.model_fields if f"settings.{field}" not in text] == []
