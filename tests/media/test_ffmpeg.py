@@ -8,6 +8,7 @@ import pytest
 
 from tests import site_media
 from tests.support import fixture
+from z2d.media import ffmpeg as ffmpeg_module
 from z2d.media.faults import MediaFault
 from z2d.media.ffmpeg import Ffmpeg, Probe, Stream, extension_of, find_ffmpeg
 from z2d.media.report import read_report
@@ -101,6 +102,28 @@ async def test_files_that_are_no_media(ffmpeg: Ffmpeg, tmp_path: Path) -> None:
             await ffmpeg.check_decodes(file, await ffmpeg.probe(file))
         assert caught.value.error_class is ErrorClass.CORRUPT, file
     assert (await ffmpeg.probe(site_media.picture_jpg())).is_still
+
+
+async def test_long_media_are_checked_by_sound_and_key_frames(
+    ffmpeg: Ffmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ffmpeg_module, "_FULL_CHECK_MS", 0)
+    for name in ("bbb_rabbit320.mp4", "bbb_rabbit320.webm", "sample_video_only.mp4", "bear.mp3"):
+        file = fixture(f"media/{name}")
+        probe = await ffmpeg.probe(file)
+        assert abs(await ffmpeg.check_decodes(file, probe) - probe.duration_ms) < 200
+    part = tmp_path / "part.webm"
+    part.write_bytes(fixture("media/bbb_rabbit320.webm").read_bytes()[:150_000])
+    try:
+        assert await ffmpeg.check_decodes(part, await ffmpeg.probe(part)) < 5000
+    except MediaFault as fault:
+        assert fault.error_class is ErrorClass.CORRUPT
+
+
+async def test_a_missing_ffmpeg_is_not_the_files_fault(ffmpeg: Ffmpeg) -> None:
+    with pytest.raises(MediaFault) as caught:
+        await Ffmpeg(Path("/nonexistent/ffmpeg"), ffmpeg.installation).probe(fixture("media/bear.mp3"))
+    assert caught.value.error_class is ErrorClass.UNKNOWN
 
 
 async def test_a_playlist_in_disguise_opens_nothing(ffmpeg: Ffmpeg, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from z2d.media.faults import MediaFault
-from z2d.media.process import Limits, run
+from z2d.media.process import NOT_STARTED, Limits, run
 from z2d.media.report import Probe, ProbedChapter, Stream, read_report
 from z2d.wire.reasons import ErrorClass
 
@@ -134,10 +134,13 @@ class Ffmpeg:
         """Decode the whole file and throw the result away; how many milliseconds came out.
 
         Any error of a decoder is MediaFault CORRUPT. Of media longer than ten minutes only the sound and the key
-        frames of the picture are decoded.
+        frames of the picture are decoded, and the rest of the picture is read.
         """
-        fast = ["-skip_frame", "nokey"] if probe.duration_ms > _FULL_CHECK_MS else []
-        return await self._decode(file, probe, fast, [*_maps(probe), "-f", "null", "-"], job_id, progress)
+        after = [*_maps(probe), "-f", "null", "-"]
+        if probe.video is None or probe.duration_ms <= _FULL_CHECK_MS:
+            return await self._decode(file, probe, [], after, job_id, progress)
+        after += [*_maps(probe), "-c", "copy", "-f", "null", "-"]
+        return await self._decode(file, probe, ["-skip_frame:v", "nokey"], after, job_id, progress)
 
     async def extract_audio(
         self,
@@ -234,7 +237,7 @@ class Ffmpeg:
         on_stdout: Callable[[str], None] | None = None,
         on_stderr: Callable[[str], None] | None = None,
     ) -> int:
-        return await run(
+        code = await run(
             [str(self.path), "-nostdin", "-hide_banner", *arguments],
             installation=self.installation,
             job_id=job_id,
@@ -243,6 +246,9 @@ class Ffmpeg:
             on_stdout=on_stdout,
             on_stderr=on_stderr,
         )
+        if code == NOT_STARTED:
+            raise MediaFault(ErrorClass.UNKNOWN, f"{self.path} cannot be started")
+        return code
 
 
 def _maps(probe: Probe) -> list[str]:

@@ -24,6 +24,8 @@ from z2d.wire.reasons import ErrorClass
 
 GRACE_S = 5.0
 MAX_LINE = 8192
+NOT_STARTED = 127
+"""The status of a program that could not be started."""
 _PIECE = 65536
 _LINES_PER_TURN = 500
 

@@ -11,6 +11,7 @@ ffmpeg print on stderr become log lines.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -34,6 +35,7 @@ Log = Callable[[LogLevel, str, str], None]
 
 _ANSWER_LIMIT = 65536
 _LAST_WORDS = 3
+_FILL_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,17 @@ class YtDlp:
         self.limits = limits or FetchLimits()
         self._spares: deque[Group] = deque()
         self._filling = asyncio.Lock()
+        self._open = False
 
     async def __aenter__(self) -> YtDlp:
+        self._open = True
         await self._fill()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._open = False
         async with self._filling:
             while self._spares:
                 await self._spares.popleft().stop()
@@ -209,16 +214,15 @@ class YtDlp:
             "limits": asdict(self.limits),
         }
         try:
-            async with asyncio.timeout(deadline_s):
-                async with await self._take() as child:
-                    answer = await _converse(child, request, log, progress)
-                await self._fill()
-                return answer
+            async with asyncio.timeout(deadline_s), await self._take() as child:
+                return await _converse(child, request, log, progress)
         except TimeoutError:
             message = f"{request['op']} did not finish within {deadline_s:.0f} s"
             raise MediaFault(ErrorClass.TIMEOUT, message) from None
         except OSError as error:
             raise MediaFault(ErrorClass.UNKNOWN, f"the yt-dlp child failed: {error}") from error
+        finally:
+            await self._fill()
 
     async def _take(self) -> Group:
         """A warm child, or a new one."""
@@ -230,9 +234,11 @@ class YtDlp:
         return await self._start_child()
 
     async def _fill(self) -> None:
-        async with self._filling:
-            while len(self._spares) < self._number_of_spares:
-                self._spares.append(await self._start_child())
+        """Warm as many children as are missing; a machine that cannot just now is no fault of the job."""
+        with contextlib.suppress(OSError):  # TimeoutError is one
+            async with asyncio.timeout(_FILL_S), self._filling:
+                while self._open and len(self._spares) < self._number_of_spares:
+                    self._spares.append(await self._start_child())
 
     async def _start_child(self) -> Group:
         return await Group.start(
@@ -258,7 +264,8 @@ async def _converse(
     stderr = asyncio.create_task(listen_to_stderr(), name=f"stderr of the yt-dlp child of job {request['job_id']}")
     try:
         child.stdin.write(json.dumps(request).encode() + b"\n")
-        await child.stdin.drain()
+        with contextlib.suppress(ConnectionError):  # a child that died has said why on stderr
+            await child.stdin.drain()
         async for line in lines_of(child.stdout, _ANSWER_LIMIT):
             answer: dict[str, Any] = json.loads(line)
             match answer.pop("kind"):
