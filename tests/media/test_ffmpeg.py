@@ -61,10 +61,10 @@ async def test_details_of_a_probe(ffmpeg: Ffmpeg) -> None:
     assert [(c.start_ms, c.title) for c in chapters] == [(0, "Chapter 1"), (2000, "Chapter 2")]
 
 
-# what ffmpeg must make of it: a duration, or CORRUPT at the probe or when decoding
+# what must be made of it: a duration in seconds, or CORRUPT at the probe or when decoding, or less than it says
 BROKEN = [
     ("sample_fragmented.mp4", 1.07),
-    ("large_stbl_truncated_after_moov.m4b", ErrorClass.CORRUPT),
+    ("large_stbl_truncated_after_moov.m4b", ErrorClass.TRUNCATED),
     ("sample_mdat_too_long.mp4", 1.02),
     ("sample_missing_stsd.mp4", ErrorClass.CORRUPT),
     ("sample_malformed_free_box.mp4", ErrorClass.CORRUPT),
@@ -83,6 +83,8 @@ async def test_broken_files_give_the_truth_or_a_fault(ffmpeg: Ffmpeg, name: str,
     try:
         probe = await ffmpeg.probe(file)
         decoded = await ffmpeg.check_decodes(file, probe)
+        if decoded < probe.duration_ms * 0.98 - 1000:
+            raise MediaFault(ErrorClass.TRUNCATED, "decodes, but not to the end")
     except MediaFault as fault:
         assert fault.error_class is truth
         assert " @ 0x" not in fault.message

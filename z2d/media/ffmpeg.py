@@ -133,14 +133,16 @@ class Ffmpeg:
     ) -> int:
         """Decode the whole file and throw the result away; how many milliseconds came out.
 
-        Any error of a decoder is MediaFault CORRUPT. Of media longer than ten minutes only the sound and the key
-        frames of the picture are decoded, and the rest of the picture is read.
+        Any error of a decoder is MediaFault CORRUPT; a file that is cut off may decode without one, so compare the
+        result with `probe.duration_ms`. Of a picture longer than ten minutes only the key frames are decoded.
         """
-        after = [*_maps(probe), "-f", "null", "-"]
+        maps = _maps(probe)
+        outputs = [*maps, "-f", "null", "-"]
         if probe.video is None or probe.duration_ms <= _FULL_CHECK_MS:
-            return await self._decode(file, probe, [], after, job_id, progress)
-        after += [*_maps(probe), "-c", "copy", "-f", "null", "-"]
-        return await self._decode(file, probe, ["-skip_frame:v", "nokey"], after, job_id, progress)
+            return await self._decode(file, probe, [], outputs, job_id, progress)
+        # the last key frame may be long before the end: a second output copies all packets, which tells how far they go
+        outputs += [*maps, "-c", "copy", "-f", "null", "-"]
+        return await self._decode(file, probe, ["-skip_frame:v", "nokey"], outputs, job_id, progress)
 
     async def extract_audio(
         self,
