@@ -84,7 +84,7 @@ def large_mp4() -> Path:
     """A file of some megabytes, for downloads that have to take a while."""
     path = folder() / "large.mp4"
     if not path.exists():
-        noise = ("-f", "lavfi", "-i", "nullsrc=s=640x360:r=25:d=20,geq=random(1)*255:128:128")
+        noise = ("-f", "lavfi", "-i", "color=gray:s=640x360:r=25:d=20,noise=alls=90:allf=t")
         make(*noise, "-c:v", "libx264", "-preset", "ultrafast", "-b:v", "3M", "-pix_fmt", "yuv420p", path)
     return path
 

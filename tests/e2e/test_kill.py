@@ -39,8 +39,8 @@ def test_a_killed_daemon_goes_on_where_it_was(daemon: Daemon, site: Site, stage:
 
 def test_a_job_in_full_download_ends_with_its_daemon_and_continues_by_range(daemon: Daemon, site: Site) -> None:
     daemon.start()
-    job = daemon.json("submit", site.url("/slow.mp4?rate=300000"))["id"]
-    eventually_sync(lambda: site.sent["/slow.mp4"] > 500_000, 30, what="half a megabyte sent")
+    job = daemon.json("submit", site.url("/slow.mp4?rate=1500000"))["id"]
+    eventually_sync(lambda: site.sent["/slow.mp4"] > 1_500_000, 30, what="a part of it sent")
     daemon.stop(signal.SIGKILL)
     eventually_sync(lambda: not daemon.children(), 5, what="yt-dlp ended with its daemon")
 

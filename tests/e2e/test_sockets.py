@@ -37,10 +37,10 @@ def lines(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 async def test_every_log_line_once_through_a_restart(daemon: Daemon, site: Site) -> None:
     await asyncio.to_thread(daemon.start)
-    job = (await asyncio.to_thread(daemon.json, "submit", site.url("/slow.mp4?rate=400000")))["id"]
+    job = (await asyncio.to_thread(daemon.json, "submit", site.url("/slow.mp4?rate=1500000")))["id"]
 
     first = asyncio.create_task(follow(daemon, f"/ws/jobs/{job}/logs", "end"), name="first follower")
-    await eventually(lambda: site.sent["/slow.mp4"] > 400_000, 30, what="the download is under way")
+    await eventually(lambda: site.sent["/slow.mp4"] > 1_500_000, 30, what="the download is under way")
     await asyncio.to_thread(daemon.stop, signal.SIGTERM)
     before = await first
     assert before[0]["type"] == "hello"
