@@ -207,8 +207,8 @@ class FakeApi:
                 web.get("/api/jobs", self._list),
                 web.post("/api/jobs", self._submit),
                 web.post("/api/jobs/batch", self._batch),
-                web.get("/api/stats", lambda _request: _answer(self.stats())),
-                web.get("/api/version", lambda _request: _answer({"version": self.version, "api": self.api})),
+                web.get("/api/stats", self._stats),
+                web.get("/api/version", self._version),
                 web.get("/api/jobs/{id}", self._show),
                 web.delete("/api/jobs/{id}", self._cancel),
                 web.post("/api/jobs/{id}/retry", self._retry),
@@ -245,11 +245,19 @@ class FakeApi:
         cursor = str(start + limit) if start + limit < len(found) else None
         return _answer({"items": page, "total": len(found), "next_cursor": cursor, "limit": limit, "offset": start})
 
+    async def _stats(self, _request: web.Request) -> web.Response:
+        return _answer(self.stats())
+
+    async def _version(self, _request: web.Request) -> web.Response:
+        return _answer({"version": self.version, "api": self.api})
+
     async def _show(self, request: web.Request) -> web.Response:
         job = self.jobs.get(int(request.match_info["id"]))
         return _answer(self.detail(job)) if job else _problem(404, "job_not_found", "There is no job with this id.")
 
     def _foretell(self, url: str) -> Json:
+        if not url.startswith("http"):
+            return {"url": url, "result": "rejected", "code": "url_scheme", "detail": "only http:// or https://"}
         if "private" in url:
             return {
                 "url": url,

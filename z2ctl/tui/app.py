@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from z2ctl.client import Endpoint
-from z2ctl.tui import keymap, settings, terminal, themes
+from z2ctl.tui import keymap, settings, terminal, themes, work
 from z2ctl.tui.desk import Desk
 from z2ctl.tui.feed import Feed
 from z2ctl.tui.filters import LastNet
@@ -111,7 +112,7 @@ class Z2App(Desk):
         self.load_list()
 
     def _connect(self) -> None:
-        self.run_worker(self.feed.watch_status(), group="status", exclusive=True, exit_on_error=True)
+        work.start(self, self.feed.watch_status, "status")
 
     def _signalled(self, number: int) -> None:
         self.exit(128 + number)
@@ -242,16 +243,15 @@ class Z2App(Desk):
         fresh = query is not None or not window.rows
         number = window.ask(query)
         limit = PAGE if fresh else min(MOST_AGAIN, max(PAGE, len(window.rows)))
-        self.run_worker(self._read_page(number, limit, None, fresh=fresh), group="list", exclusive=True)
+        work.start(self, partial(self._read_page, number, limit, None, fresh=fresh), "list")
 
     def load_more(self) -> None:
         """Read the next page."""
         window = self.state.window
         if window.cursor is not None and not window.loading:
             window.loading = True
-            self.run_worker(
-                self._read_page(window.generation, PAGE, window.cursor, fresh=False), group="list", exclusive=True
-            )
+            read = partial(self._read_page, window.generation, PAGE, window.cursor, fresh=False)
+            work.start(self, read, "list")
 
     async def _read_page(self, number: int, limit: int, cursor: str | None, *, fresh: bool) -> None:
         window = self.state.window
@@ -304,12 +304,7 @@ class Z2App(Desk):
         if self._following is view and worker is not None and worker.is_running and worker.name == name:
             return
         self._following = view
-        self.log_worker = self.run_worker(
-            self.feed.watch_log(view.job_id, view.last_seq),
-            name=name,
-            group="log",
-            exclusive=True,
-        )
+        self.log_worker = work.start(self, partial(self.feed.watch_log, view.job_id, view.last_seq), "log", name)
 
     def unwatch_log(self) -> None:
         """No log is on the screen."""
@@ -334,7 +329,7 @@ class Z2App(Desk):
 
     def on_log_view_older_wanted(self, event: LogView.OlderWanted) -> None:
         """Lines before the oldest one that is here."""
-        self.run_worker(self._read_older(event.view, event.before), group="older", exclusive=True)
+        work.start(self, partial(self._read_older, event.view, event.before), "older")
 
     async def _read_older(self, view: LogView, before: int) -> None:
         job_id = view.job_id
@@ -377,30 +372,27 @@ class Z2App(Desk):
         if isinstance(self.screen, Z2Screen):
             self.screen.refresh_all()
 
+    def _actions(self) -> list[tuple[keymap.Key, str, list[str]]]:
+        """The actions that work here with their keys as they are bound now, in the order of the table."""
+        keys: dict[str, list[str]] = {}
+        for active in self.screen.active_bindings.values():
+            if active.binding.id:
+                keys.setdefault(active.binding.id, []).append(self.get_key_display(active.binding))
+        return [(key, key.action, keys[key.id]) for key in keymap.KEYS if key.id in keys]
+
     def action_help(self) -> None:
-        """The keys that work here, from the bindings as they are."""
-        groups: dict[str, dict[str, list[str]]] = {}
-        for node, binding, _enabled, _tip in self.screen.active_bindings.values():
-            if not binding.id or binding.system:
-                continue
-            scope = next((key.scope for key in keymap.KEYS if key.id == binding.id), None)
-            if scope is None:
-                continue
-            rows = groups.setdefault(keymap.SCOPES[scope], {})
-            rows.setdefault(binding.tooltip or binding.description, []).append(self.get_key_display(binding))
-            del node
-        shown = [(name, [(" ".join(keys), words) for words, keys in rows.items()]) for name, rows in groups.items()]
-        self.push_screen(Help("Keys - rebind them in " + str(settings.config_file()), shown))
+        """The keys that work here."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for key, _action, shown in self._actions():
+            groups.setdefault(keymap.SCOPES[key.scope], []).append((" ".join(shown), key.words))
+        self.push_screen(Help(f"Keys - rebind them in {settings.config_file()}", list(groups.items())))
 
     def action_palette(self) -> None:
         """Every action by its words, and jobs by their title."""
-        choices: list[Choice] = []
-        for _node, binding, _enabled, _tip in self.screen.active_bindings.values():
-            if binding.id and not any(choice.value == ("act", binding.action) for choice in choices):
-                words = binding.tooltip or binding.description
-                choices.append(
-                    Choice(("act", binding.action), words, self.get_key_display(binding), self.why_not(binding.action))
-                )
+        choices = [
+            Choice(("act", action), key.words, " ".join(shown), self.why_not(action))
+            for key, action, shown in self._actions()
+        ]
         recent = self.state.window.rows[:50]
         choices.extend(Choice(("open", job.id), f"Open {job.id}  {job.name}") for job in recent)
         below = self.screen

@@ -140,7 +140,15 @@ _NAMED = {
 def bindings(scope: str) -> list[BindingType]:
     """The bindings of a screen or widget."""
     return [
-        Binding(key.keys, key.action, key.bar or key.words, show=bool(key.bar), id=key.id, tooltip=key.words)
+        Binding(
+            key.keys,
+            key.action,
+            key.bar or key.words,
+            show=bool(key.bar),
+            id=key.id,
+            tooltip=key.words,
+            priority=key.id == "quit.now",  # also over a dialog
+        )
         for key in KEYS
         if key.scope == scope
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from textual import on
@@ -11,7 +12,7 @@ from textual.containers import Container, Vertical
 from textual.widgets import Input
 
 from z2ctl import text as words
-from z2ctl.tui import documents, keymap
+from z2ctl.tui import documents, keymap, work
 from z2ctl.tui.jobs import SORTS, TABS, Change, Job, Query
 from z2ctl.tui.paint import Span
 from z2ctl.tui.screens.base import Z2Screen
@@ -31,6 +32,12 @@ SORT_WORDS = {
     "status": "state",
     "priority": "priority",
 }
+
+
+class ListBox(Vertical):
+    """The tabs, the search line and the list: what zooms as one."""
+
+    ALLOW_MAXIMIZE = True
 
 
 class Dashboard(Z2Screen):
@@ -76,7 +83,7 @@ class Dashboard(Z2Screen):
         yield self.active_rule
         yield self.active
         with Container(id="main"):
-            with Vertical(id="list"):
+            with ListBox(id="list"):
                 yield self.tabs
                 yield self.search
                 yield self.table
@@ -209,6 +216,8 @@ class Dashboard(Z2Screen):
         return side.display and self.log_pane.display
 
     def _follow_selected(self) -> None:
+        if not self.is_current:
+            return  # another screen is on top: the live lines are for that one
         pane = self.log_pane
         job = self.desk.state.find(self.desk.state.selected)
         if not self.log_shown():
@@ -236,8 +245,8 @@ class Dashboard(Z2Screen):
 
     def _load_preview(self) -> None:
         job_id = self.desk.state.selected
-        if job_id is not None and self._preview_shown() and self.desk.state.line.live:
-            self.run_worker(self._read_detail(job_id), group="preview", exclusive=True)
+        if self.is_current and job_id is not None and self._preview_shown() and self.desk.state.line.live:
+            work.start(self, partial(self._read_detail, job_id), "preview")
 
     async def _read_detail(self, job_id: int) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import Any
 
 from textual import events, on
@@ -12,7 +13,7 @@ from textual.containers import Vertical
 from textual.widgets import ContentSwitcher
 
 from z2ctl import text as words
-from z2ctl.tui import documents, keymap
+from z2ctl.tui import documents, keymap, work
 from z2ctl.tui.feed import clean
 from z2ctl.tui.jobs import Change, Job
 from z2ctl.tui.paint import Span
@@ -46,6 +47,7 @@ class Detail(Z2Screen):
         self._detail: dict[str, Any] | None = None
         self._cues: list[Doc] | None = None
         self._trouble = ""
+        self._wanted_ms: int | None = None
         self._again: Throttle
 
     def compose(self) -> ComposeResult:
@@ -116,7 +118,7 @@ class Detail(Z2Screen):
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        self.run_worker(self._read_detail(self.job_id), group="detail", exclusive=True)
+        work.start(self, partial(self._read_detail, self.job_id), "detail")
 
     async def _read_detail(self, job_id: int) -> None:
         try:
@@ -144,6 +146,9 @@ class Detail(Z2Screen):
             self._cues = documents.transcript(text["raw"].get("cues") or ())
             pane.view.show(self._cues or [documents.note("The transcript is empty.")])
             self._retitle()
+            if self._wanted_ms is not None:
+                self.call_after_refresh(pane.view.go_to, self._wanted_ms)
+                self._wanted_ms = None
 
     # -- showing ---------------------------------------------------------------------------------------------------
 
@@ -194,7 +199,7 @@ class Detail(Z2Screen):
         else:
             self.desk.unwatch_log()
         if self.tab == "transcript" and self._cues is None:
-            self.run_worker(self._read_transcript(self.job_id), group="transcript", exclusive=True)
+            work.start(self, partial(self._read_transcript, self.job_id), "transcript")
         job = self.job
         self.tab_bar.say(self.tab, f"{self.job_id}", job.name if job else "Loading…", self._counts())
         pane.retitle()
@@ -283,16 +288,10 @@ class Detail(Z2Screen):
 
     def _go_when_read(self, ms: int) -> None:
         """To a second of the transcript, as soon as it is there."""
-        view = self.texts["transcript"].view
-        if self._cues is not None:
-            self.call_after_refresh(view.go_to, ms)
-            return
-
-        async def wait() -> None:
-            await self._read_transcript(self.job_id)
-            self.call_after_refresh(view.go_to, ms)
-
-        self.run_worker(wait(), group="transcript", exclusive=True)
+        if self._cues is None:
+            self._wanted_ms = ms
+        else:
+            self.call_after_refresh(self.texts["transcript"].view.go_to, ms)
 
     @on(TextPane.JumpWanted)
     def _jump(self, event: TextPane.JumpWanted) -> None:

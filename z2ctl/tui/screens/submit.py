@@ -7,6 +7,7 @@ a slip is said at once. What was typed is never lost by a refusal.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from textual.content import Content
 from textual.widgets import Input, Static, TextArea
 
 from z2ctl import text as words
+from z2ctl.tui import work
 from z2ctl.tui.screens.dialogs import Dialog, note
 from z2ctl.tui.throttle import Debounce
 from z2d.wire import errors
@@ -109,7 +111,7 @@ class Submit(Dialog[tuple[str, Any]]):
             self._rest.ask()
 
     def _look_closer(self) -> None:
-        self.run_worker(self._ask(self.query_one(Input).value.strip()), group="check", exclusive=True)
+        work.start(self, partial(self._ask, self.query_one(Input).value.strip()), "check")
 
     async def _ask(self, url: str) -> None:
         try:
@@ -200,7 +202,7 @@ class SubmitMany(Dialog[list[str]]):
         self._rest.ask() if self._good else self._rest.cancel()
 
     def _look_closer(self) -> None:
-        self.run_worker(self._ask(urls_in(self.query_one(TextArea).text)), group="check", exclusive=True)
+        work.start(self, partial(self._ask, urls_in(self.query_one(TextArea).text)), "check")
 
     async def _ask(self, lines: list[tuple[int, str]]) -> None:
         good = [(number, url) for number, url in lines if not first_look(url)]

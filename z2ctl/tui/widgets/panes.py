@@ -70,6 +70,7 @@ class ViewPane(Vertical):
     """Title, view, find line, and the keys both kinds of view share."""
 
     DEFAULT_CSS = "ViewPane { height: 1fr; }"
+    ALLOW_MAXIMIZE = True
 
     def __init__(self, view: LineView[Any], *, node_id: str | None = None) -> None:
         super().__init__(id=node_id)
