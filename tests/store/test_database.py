@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+import asyncpg
+import pytest
+
+from tests.support import eventually, short_tmp
+from z2d.store import claims, health
+from z2d.store.database import Database
+from z2d.wire.errors import DatabaseUnavailable
+
+from .making import job, worker
+
+
+async def test_a_killed_connection_is_trouble_once_and_then_forgotten(db: Database, dsn: str) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        await db.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    await health.ping(db)
+
+
+async def test_a_fault_of_the_statement_is_not_trouble_with_the_database(db: Database) -> None:
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await db.execute("SELECT * FROM no_such_table")
+    with pytest.raises(asyncpg.DataError):
+        await db.fetchval("SELECT $1::int", 2**40)
+
+
+async def test_nothing_waits_for_ever(db: Database) -> None:
+    started = time.monotonic()
+    with pytest.raises(DatabaseUnavailable):
+        await db.execute("SELECT pg_sleep(60)")
+    async with db.transaction() as connection:
+        await connection.execute("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailable):
+            await db.fetch("SELECT * FROM jobs")
+    assert time.monotonic() - started < 12
+
+
+async def test_a_transaction_is_all_or_nothing(db: Database) -> None:
+    with contextlib.suppress(asyncpg.PostgresError):
+        async with db.transaction() as connection:
+            await connection.execute("INSERT INTO jobs (url) VALUES ('u')")
+            await connection.execute("SELECT 1 / 0")
+    assert await db.fetchval("SELECT count(*) FROM jobs") == 0
+
+
+async def test_no_server_at_all(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with Database.open(f"postgresql://z2@/z2?host={tmp_path}"):
+            pass
+
+
+@contextlib.asynccontextmanager
+async def tap(dsn: str, folder: Path) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A way to the server that lets nothing through any more once the event is cleared, and closes nothing."""
+    place = parse_qs(urlsplit(dsn).query)
+    directory, port = place["host"][0], place["port"][0]
+    flowing = asyncio.Event()
+    flowing.set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await flowing.wait()
+            writer.write(data)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_unix_connection(f"{directory}/.s.PGSQL.{port}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(pump(reader, forth), name="there")
+                group.create_task(pump(back, writer), name="back")
+        except* (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            forth.close()
+
+    server = await asyncio.start_unix_server(serve, folder / f".s.PGSQL.{port}")
+    try:
+        yield dsn.replace(quote(directory, safe=""), quote(str(folder), safe="")), flowing
+    finally:
+        flowing.set()
+        server.close()
+
+
+async def test_a_frozen_server_answers_unavailable_within_six_seconds_and_comes_back(dsn: str) -> None:
+    with short_tmp() as folder:
+        async with tap(dsn, folder) as (through, flowing), Database.open(through, size=2) as db:
+            who = await worker(db)
+            await job(db)
+            flowing.clear()
+            started = time.monotonic()
+            with pytest.raises(DatabaseUnavailable):
+                await claims.claim(db, who)
+            assert time.monotonic() - started < 6
+            flowing.set()
+
+            async def answers() -> bool:
+                try:
+                    await health.ping(db)
+                except DatabaseUnavailable:
+                    return False
+                return True
+
+            await eventually(answers, what="the database is back")
