@@ -164,6 +164,9 @@ class Settings(BaseSettings):
     poll_s: float = Field(default=5, gt=0)
     """Seconds between looks for work, for the case that the database's notification got lost."""
 
+    retry_scale: float = Field(default=1, gt=0)
+    """Every wait before a retry is multiplied by this: 2 for a site that must not be annoyed, little for trying out."""
+
     ffmpeg: Folder | None = None
     """The ffmpeg program. None: the one on PATH, else the one of the imageio-ffmpeg wheel."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,9 +98,9 @@ class Daemon:
         return [pid for pid, env in environments() if b"Z2_INSTALLATION=" in env and state in env]
 
     def warm_only(self) -> bool:
-        """Whether no child of a job is left (the warm yt-dlp child, which waits for work, carries no job)."""
+        """Whether no child of a job is left (the warm yt-dlp child, which waits for work, names no job)."""
         state = os.fsencode(str(self.folder / "state"))
-        return not [pid for pid, env in environments() if b"Z2_JOB_ID=" in env and state in env]
+        return not [pid for pid, env in environments() if re.search(rb"Z2_JOB_ID=\d", env) and state in env]
 
 
 def environments() -> Iterator[tuple[int, bytes]]:

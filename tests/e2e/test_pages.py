@@ -12,7 +12,7 @@ from tests.site import Site
 
 @pytest.fixture
 def started(daemon: Daemon) -> Daemon:
-    daemon.start(Z2_RETRY_BASE_S="0.2")
+    daemon.start(Z2_RETRY_SCALE="0.01")
     return daemon
 
 

@@ -30,6 +30,7 @@ from z2d.media.admission import admit
 from z2d.media.ffmpeg import Ffmpeg, find_ffmpeg
 from z2d.media.process import sweep
 from z2d.media.ytdlp import FetchLimits, YtDlp
+from z2d.pipeline.policy import Policy
 from z2d.postgres.server import EmbeddedPostgres
 from z2d.store import health, presence
 from z2d.store.database import Database
@@ -173,6 +174,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
             ffmpeg=ffmpeg,
             lease_s=settings.lease_s,
             poll_s=settings.poll_s,
+            policy=Policy(scale=settings.retry_scale),
             version=version.version,
         )
         services |= {"listener": partial(listener.run, bus), "worker": worker.run}

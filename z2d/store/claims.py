@@ -37,6 +37,7 @@ class Claim:
     profile: str
     title: str | None
     forced: bool
+    tags: tuple[str, ...] = ()
 
     @property
     def fence(self) -> tuple[int, int, str]:
@@ -64,7 +65,8 @@ _CLAIM = """
         SELECT id, run_token, attempt, worker_id, greatest(0, extract(epoch FROM now() - run_after) * 1000)
         FROM claimed
     )
-    SELECT id, run_token, attempt, max_attempts, url, site, dedup_key, options, profile, title, forced FROM claimed
+    SELECT id, run_token, attempt, max_attempts, url, site, dedup_key, options, profile, title, forced, tags
+    FROM claimed
 """
 
 
@@ -76,7 +78,8 @@ async def claim(db: Database, worker_id: str) -> Claim | None:
     fields = dict(row)
     known = JobOptions.model_fields.keys() & fields["options"].keys()  # a newer z2 may have stored more
     options = JobOptions.model_validate({name: fields["options"][name] for name in known})
-    return Claim(job_id=fields.pop("id"), worker_id=worker_id, **{**fields, "options": options})
+    fields |= {"options": options, "tags": tuple(fields["tags"])}
+    return Claim(job_id=fields.pop("id"), worker_id=worker_id, **fields)
 
 
 _NEXT_DUE = """

@@ -50,6 +50,7 @@ class Held:
             max_attempts=claim.max_attempts,
             options=claim.options,
             forced=claim.forced,
+            tags=claim.tags,
         )
         self._run = Run(job, folder, tools, journal, policy=policy)
         self._task = asyncio.create_task(self._to_the_end(), name=f"job {claim.job_id}")
