@@ -44,7 +44,7 @@ def connect(place: Path | SplitResult, timeout: float) -> socket.socket:
         connection.settimeout(timeout)
         try:
             connection.connect(str(place))
-        except BaseException:
+        except OSError:
             connection.close()
             raise
         return connection
@@ -57,7 +57,7 @@ def connect(place: Path | SplitResult, timeout: float) -> socket.socket:
 
     try:
         return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
-    except BaseException:
+    except OSError:
         connection.close()
         raise
 

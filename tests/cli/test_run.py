@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -205,20 +206,24 @@ def test_a_daemon_that_does_not_start_says_why(place: Path, z2ctl: Z2ctl, monkey
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Programs that were started with this state folder."""
+    """Programs that were started with this state folder, or work in it."""
+    mark = os.fsencode(folder)
     found = []
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                if f"Z2_STATE_DIR={folder}\0".encode() in (entry / "environ").read_bytes():
-                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-            except OSError:
-                continue
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes()
+            where = os.fsencode((entry / "cwd").readlink())
+            if words and mark in b"\0".join([words, where, (entry / "environ").read_bytes()]):
+                found.append(words.replace(b"\0", b" ").decode())
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_an_own_daemon_never_stays_behind(place: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "seen"), [(signal.SIGTERM, "z2d serve"), (signal.SIGINT, "initdb"), (signal.SIGHUP, "checkpointer")]
+)
+def test_an_own_daemon_never_stays_behind(place: Path, number: signal.Signals, seen: str) -> None:
     """The real daemon, and a run that is ended while it starts."""
     run = subprocess.Popen(
         [sys.executable, "-m", "z2ctl", "run", "http://127.0.0.1:9/x.mp4"],
@@ -229,12 +234,12 @@ def test_an_own_daemon_never_stays_behind(place: Path, number: signal.Signals) -
     )
     assert run.stdout is not None
     with run.stdout:
-        eventually_sync(lambda: any("z2d serve" in each for each in processes_of(place)), 30)
+        eventually_sync(lambda: any(seen in each for each in processes_of(place)), 30, what=seen)
         run.send_signal(number)
         said = run.stdout.read()
         assert run.wait(60) == 130
     assert "Interrupted." in said
-    eventually_sync(lambda: not processes_of(place), 30)
+    eventually_sync(lambda: not processes_of(place), 30, what=f"nothing left: {processes_of(place)}")
 
 
 def test_an_own_daemon_is_stopped_when_it_is_done(place: Path, z2ctl: Z2ctl) -> None:

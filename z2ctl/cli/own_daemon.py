@@ -19,6 +19,7 @@ START_S = 120.0  # the first start makes the database
 STOP_S = 20.0
 ASK_EVERY_S = 0.1
 LAST_LINES = 15
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class NotStarted(Exception):
@@ -42,21 +43,37 @@ def own_daemon(endpoint: Endpoint, extra: Mapping[str, str]) -> Iterator[None]:
     """
     log = _log_file()
     start = log.stat().st_size
-    with log.open("ab") as sink:
-        # -P: what lies in the current folder must not be taken for a module
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "z2d", "serve"],
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            start_new_session=True,
-            env={**os.environ, "Z2_SOCKET": str(endpoint.socket), **extra},
-        )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with log.open("ab") as sink, _signals_held():
+            # -P: what lies in the current folder must not be taken for a module
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "z2d", "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+                env={**os.environ, "Z2_SOCKET": str(endpoint.socket), **extra},
+            )
         _wait_ready(process, Client(endpoint, timeout=5), log, start)
         yield
     finally:
-        _stop(process, log)
+        if process is not None:
+            _stop(process, log)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let signals that would end this program wait for the end of the block: a child must not be born unknown."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for held in came:
+            signal.raise_signal(held)
 
 
 def _log_file() -> Path:
