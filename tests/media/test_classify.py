@@ -121,6 +121,14 @@ def test_what_the_guard_refused_explains_what_follows() -> None:
     assert classify(TransportError("x"), blocked=["10.0.0.1"]).message == "refused to connect to 10.0.0.1"
 
 
+def test_an_error_out_of_an_extractors_own_code_is_its_bug() -> None:
+    scope: dict[str, Callable[[], None]] = {}
+    exec(compile("def stumble(): None + 1", "/x/yt_dlp/extractor/site.py", "exec"), scope)
+    with pytest.raises(TypeError) as caught:
+        scope["stumble"]()
+    assert classify(caught.value, blocked=[]).error_class is E.EXTRACTOR_BUG
+
+
 def test_retry_after_in_both_forms() -> None:
     assert classify(http(429, **{"Retry-After": "120"}), blocked=[]).retry_after == 120
     assert retry_after("Wed, 21 Oct 2026 07:28:30 GMT", now=1792567680.0) == 30

@@ -9,6 +9,7 @@ import email.utils
 import errno
 import re
 import time
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from yt_dlp.utils import (
     PostProcessingError,
     UnsupportedError,
     UserNotLive,
+    YoutubeDLError,
 )
 
 from z2d.media.faults import MediaFault
@@ -171,7 +173,14 @@ def _by_errno(error: OSError) -> MediaFault | None:
 def _unexpected(chain: list[BaseException]) -> E:
     """An extractor that stumbled without saying so on purpose has a bug; anything else is unknown."""
     stumbled = any(isinstance(error, ExtractorError) and not error.expected for error in chain)
-    return E.EXTRACTOR_BUG if stumbled else E.UNKNOWN
+    return E.EXTRACTOR_BUG if stumbled or any(map(_raised_in_extractor, chain)) else E.UNKNOWN
+
+
+def _raised_in_extractor(error: BaseException) -> bool:
+    """yt-dlp wraps few kinds of errors: a TypeError of an extractor comes as it is."""
+    wrapped = isinstance(error, YoutubeDLError | OSError)
+    frames = () if wrapped else traceback.walk_tb(error.__traceback__)
+    return any("/yt_dlp/extractor/" in frame.f_code.co_filename for frame, _ in frames)
 
 
 def _plain_words(chain: list[BaseException]) -> str:

@@ -9,6 +9,7 @@ the session is empty, KILL after five seconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -131,23 +132,23 @@ class Group:
         A program that cannot be found ends with status 127 and a line on stderr.
         """
         watched, leash_fd = os.pipe()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", leash.__file__, str(watched), str(grace_s)),
-                *(str(limits.file_bytes), str(limits.memory_bytes), str(limits.cpu_s), "--", *argv),
-                stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                cwd=cwd,
-                env=environment(os.environ, installation=installation, job_id=job_id),
-                start_new_session=True,
-                pass_fds=(watched,),
-            )
-        except BaseException:
-            os.close(leash_fd)
-            raise
-        finally:
-            os.close(watched)
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, leash_fd)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-I", "-S", leash.__file__, str(watched), str(grace_s)),
+                    *(str(limits.file_bytes), str(limits.memory_bytes), str(limits.cpu_s), "--", *argv),
+                    stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    cwd=cwd,
+                    env=environment(os.environ, installation=installation, job_id=job_id),
+                    start_new_session=True,
+                    pass_fds=(watched,),
+                )
+            finally:
+                os.close(watched)
+            undo.pop_all()
         return cls(process, leash_fd, grace_s)
 
     @property

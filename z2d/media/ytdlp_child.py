@@ -14,8 +14,10 @@ import select
 import sys
 import threading
 import time
+import traceback
 from itertools import islice
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import yt_dlp.downloader as downloaders
@@ -26,6 +28,7 @@ from yt_dlp.downloader.external import FFmpegFD
 from yt_dlp.downloader.rtmp import RtmpFD
 from yt_dlp.networking import Request
 from yt_dlp.networking.common import _REQUEST_HANDLERS
+from yt_dlp.utils import YoutubeDLError
 
 from z2d.media.classify import by_words, classify
 from z2d.media.faults import MediaFault
@@ -250,7 +253,7 @@ class Session:
                 try:
                     path = self._download_once(dict(info), tally)
                     break
-                except Exception as error:
+                except (YoutubeDLError, OSError) as error:
                     fault = classify(error, blocked=self.guard.blocked)
                     broken = fault.error_class in (ErrorClass.TRUNCATED, ErrorClass.NETWORK, ErrorClass.TIMEOUT)
                     gained = bytes_in(self.work) - had
@@ -325,25 +328,31 @@ def write_atomically(target: Path, data: bytes) -> None:
 
 
 def serve(line: bytes, answers: Answers, guard: ConnectGuard) -> None:
-    """Serve one request; the last answer is "done" or "fault"."""
+    """Serve one request; the last answer is "done". What goes wrong is raised."""
     request = json.loads(line)
     os.environ["Z2_JOB_ID"] = str(request["job_id"])  # for the programs started from here
     if not request["allow_private"]:
         guard.install()
     session = Session(request, answers, guard)
     operations = {"extract": session.extract, "download": session.download, "fetch": session.fetch}
-    try:
-        result = operations[request["op"]]()
-    except Exception as error:  # noqa: BLE001 - this is the boundary of a job: everything becomes a fault
-        answers.fault(classify(error, blocked=guard.blocked))
-    else:
-        answers.send("done", **result)
+    answers.send("done", **operations[request["op"]]())
 
 
 def main() -> None:
     """Warm up, wait for a request, serve it. End of input means that nobody wants this child any more."""
     answers = Answers()
     guard = ConnectGuard()
+
+    def last_word(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Any exception ends the child; this says which, in the daemon's terms."""
+        fault = classify(error, blocked=guard.blocked)
+        if fault.error_class in (ErrorClass.UNKNOWN, ErrorClass.EXTRACTOR_BUG):
+            traceback.print_exception(kind, error, trace)
+            sys.stderr.flush()
+        answers.fault(fault)
+        os._exit(1)  # threads of a failed download must not hold up the end
+
+    sys.excepthook = last_word
     prepare_ytdlp()
     if not select.select([0], [], [], 0)[0]:  # a request that is there already is not kept waiting
         warm_up()
@@ -351,7 +360,7 @@ def main() -> None:
     if line:
         serve(line, answers, guard)
     sys.stdout.flush()
-    os._exit(0)  # threads of a failed download must not hold up the end
+    os._exit(0)
 
 
 if __name__ == "__main__":
