@@ -28,8 +28,8 @@ from z2d.wire.jobs import LogLevel
 
 log = logging.getLogger(__name__)
 
-_BATCH_LINES = 2000
-_BATCH_BYTES = 1 << 20
+_BATCH_LINES = 4000
+_BATCH_BYTES = 2 << 20
 _LINE_OVERHEAD = 400  # bytes a line takes in memory beside its text
 _NOTIFY_EVERY_S = 0.05  # NOTIFY makes commits wait for each other: at most 20 a second
 _COUNT_EVERY_S = 1.0  # how often a job that floods without end is told so
