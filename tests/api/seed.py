@@ -49,9 +49,7 @@ async def queue(db: Database, url: str, *, force: bool = False) -> int:
 
 
 async def hire(db: Database, name: str = WORKER) -> None:
-    await workers.register_worker(
-        db, name, hostname="here", pid=1, version="0.1.0", capacity=2, installation="test"
-    )
+    await workers.register_worker(db, name, hostname="here", pid=1, version="0.1.0", capacity=2, installation="test")
 
 
 async def take(db: Database, job_id: int, name: str = WORKER) -> Claim:
@@ -83,9 +81,7 @@ async def seed(db: Database, jobs_dir: Path) -> None:
     await stages.start_stage(db, claim, StageName.DOWNLOAD, "d", 1.0)
     await stages.finish_stage(db, claim, StageName.DOWNLOAD, input_hash="d", artefacts=[media])
     await stages.start_stage(db, claim, StageName.TRANSCRIPT, "t", 1.0)
-    await stages.finish_stage(
-        db, claim, StageName.TRANSCRIPT, input_hash="t", artefacts=[], transcript=TRANSCRIPT
-    )
+    await stages.finish_stage(db, claim, StageName.TRANSCRIPT, input_hash="t", artefacts=[], transcript=TRANSCRIPT)
     await say(db, first, 3)
     await logs.append(db, first, [logs.line(LogLevel.WARNING, "download", "yt-dlp", "slow server")])
     await claims.finish(db, claim, Outcome.PARTIAL)

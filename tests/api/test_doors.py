@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import socket
 from typing import Any
 
@@ -41,9 +42,7 @@ async def raw_request(
     """One request byte by byte as given: no client library puts its own Host or Origin in."""
     opened = asyncio.open_unix_connection(address) if isinstance(address, str) else asyncio.open_connection(*address)
     reader, writer = await opened
-    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "Connection: close"]
-    if any(name == "Upgrade" for name, _ in headers):
-        lines.pop()
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
     if body:
         lines.append(f"Content-Length: {len(body)}")
     writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
@@ -51,13 +50,16 @@ async def raw_request(
         async with asyncio.timeout(5):
             head = await reader.readuntil(b"\r\n\r\n")
             status = int(head.split(b" ", 2)[1])
-            return status, head if status == 101 else head + await reader.read()
+            length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0] or 0)
+            return status, head if method == "HEAD" else head + await reader.readexactly(length)
     finally:
         writer.close()
 
 
 async def rows(db: Database) -> list[Any]:
-    found = await db.fetch("SELECT (SELECT count(*) FROM jobs), (SELECT sum(rev) FROM jobs), (SELECT count(*) FROM job_logs)")
+    found = await db.fetch(
+        "SELECT (SELECT count(*) FROM jobs), (SELECT sum(rev) FROM jobs), (SELECT count(*) FROM job_logs)"
+    )
     return [tuple(row) for row in found]
 
 
@@ -71,7 +73,13 @@ async def test_the_matrix_of_host_origin_content_type_and_token_on_every_route(s
     before = await rows(seeded.db)
     tried = 0
     for route in TABLE:
-        kinds = ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None]
+        kinds = [
+            "application/json",
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            None,
+        ]
         for host, origin, kind, token in itertools.product(
             [good_host, "evil.example", "127.0.0.1:1", None],
             [None, "https://z2.example", "https://evil.example", "null"],
@@ -97,9 +105,7 @@ async def test_the_matrix_of_host_origin_content_type_and_token_on_every_route(s
     assert await rows(seeded.db) == before
 
 
-def refusal(
-    route: Route, over: str, host: bool, origin: str | None, kind: str | None, token: str | None
-) -> int | None:
+def refusal(route: Route, over: str, host: bool, origin: str | None, kind: str | None, token: str | None) -> int | None:
     if not host or origin not in {None, "https://z2.example"}:
         return 403
     if over == "tcp" and token != TOKEN and not route.public:
@@ -177,7 +183,7 @@ async def test_without_a_token_of_its_own_a_daemon_refuses_everybody_over_tcp(ds
 
 async def test_the_account_at_the_other_end_is_checked(dsn: str, db: Database) -> None:
     """The kernel says who calls; here the daemon is told to belong to somebody else."""
-    own = __import__("os").geteuid()
+    own = os.geteuid()
     if own == 0:
         pytest.skip("root may always call; see the test with another account")
     with short_tmp() as folder:
@@ -187,11 +193,9 @@ async def test_the_account_at_the_other_end_is_checked(dsn: str, db: Database) -
             assert (await world.call("GET", "/api/stats"))[0] == 200
 
 
-@pytest.mark.skipif(__import__("os").geteuid() != 0, reason="only root can call as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can call as somebody else")
 @pytest.mark.parametrize(("allowed", "status"), [(frozenset(), 403), (frozenset({65534}), 200)])
-async def test_another_account_needs_to_be_named(
-    dsn: str, db: Database, allowed: frozenset[int], status: int
-) -> None:
+async def test_another_account_needs_to_be_named(dsn: str, db: Database, allowed: frozenset[int], status: int) -> None:
     ask = (
         "import os, socket, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"

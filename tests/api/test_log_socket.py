@@ -20,10 +20,8 @@ from z2d.wire.jobs import LogLevel, LogLine, Outcome
 
 async def everything(world: World, path: str) -> list[dict[str, Any]]:
     """All messages until the server closes."""
-    found = []
     async with world.unix.ws_connect(path, max_msg_size=0) as ws:
-        async for frame in ws:
-            found.append(frame.json())
+        found = [frame.json() async for frame in ws]
         assert ws.close_code == 1000
     return found
 
@@ -90,9 +88,7 @@ async def test_lines_that_nobody_announced_are_found(seeded: World, monkeypatch:
 
 async def test_long_logs_come_in_messages_of_bounded_size(seeded: World) -> None:
     for _ in range(5):
-        await logs.append(
-            seeded.db, 1, [logs.line(LogLevel.INFO, None, "z2", "ü" * 8000, {"n": n}) for n in range(60)]
-        )
+        await logs.append(seeded.db, 1, [logs.line(LogLevel.INFO, None, "z2", "ü" * 8000, {"n": n}) for n in range(60)])
     async with seeded.unix.ws_connect("/ws/jobs/1/logs", max_msg_size=512 * 1024) as ws:
         sizes = [len(frame.data) async for frame in ws]
     assert max(sizes) < 300 * 1024

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from yarl import URL as Address  # noqa: N811
 
 from tests.api.world import World
 
@@ -43,7 +44,7 @@ def body(**more: Any) -> bytes:
         pytest.param(b'{"url":"https://a.example/x","url":"https://b.example/"}', id="key twice"),
         pytest.param(b'{"url":"https://a.example/\\ud800"}', id="lone surrogate"),
         pytest.param(b'{"url":"https://a.example/\xff"}', id="not UTF-8"),
-        pytest.param(b'\xff\xfe{\x00}\x00', id="UTF-16"),
+        pytest.param(b"\xff\xfe{\x00}\x00", id="UTF-16"),
         pytest.param(b"\xef\xbb\xbf" + body(), id="byte order mark"),
         pytest.param(body(extra=1), id="unknown field"),
         pytest.param(body(options={"exec": "rm"}), id="unknown option"),
@@ -57,9 +58,7 @@ def body(**more: Any) -> bytes:
     ],
 )
 async def test_what_does_not_fit_is_refused(world: World, sent: bytes) -> None:
-    status, said = await world.call(
-        "POST", "/api/jobs", data=sent, headers={"Content-Type": "application/json"}
-    )
+    status, said = await world.call("POST", "/api/jobs", data=sent, headers={"Content-Type": "application/json"})
     assert status == 400, said
     assert said["code"] == "invalid_request"
     assert await jobs_in(world) == 0
@@ -115,9 +114,7 @@ async def test_a_body_has_a_largest_size(world: World) -> None:
     assert (found, said["code"]) == (413, "payload_too_large")
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("DELETE", "/api/jobs/1"), ("GET", "/api/jobs"), ("GET", "/healthz")]
-)
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/api/jobs/1"), ("GET", "/api/jobs"), ("GET", "/healthz")])
 async def test_a_body_where_none_belongs_is_refused(world: World, method: str, path: str) -> None:
     assert (await world.call(method, path, json={"purge": True}))[0] == 400
     assert (await world.call(method, path, data="x", headers={"Content-Type": "text/plain"}))[0] == 415
@@ -158,7 +155,7 @@ async def test_a_body_where_none_belongs_is_refused(world: World, method: str, p
     ],
 )
 async def test_a_query_that_does_not_fit_is_refused(world: World, query: str) -> None:
-    async with world.unix.get(__import__("yarl").URL(f"http://localhost/api/jobs?{query}", encoded=True)) as answer:
+    async with world.unix.get(Address(f"http://localhost/api/jobs?{query}", encoded=True)) as answer:
         said = await answer.json(content_type="application/problem+json")
         assert answer.status == 400, said
         assert said["code"] == "invalid_request"
@@ -166,8 +163,6 @@ async def test_a_query_that_does_not_fit_is_refused(world: World, query: str) ->
 
 @pytest.mark.parametrize("name", ["0", "-1", "1.0", "abc", "٣", "1e3", "9223372036854775808", "9" * 40, "%00", "1%2F2"])
 async def test_what_is_no_number_of_a_job_names_no_job(world: World, name: str) -> None:
-    from yarl import URL as Address
-
     for method, path in [("GET", ""), ("DELETE", ""), ("GET", "/logs"), ("GET", "/transcript"), ("GET", "/files/1")]:
         url = Address(f"http://localhost/api/jobs/{name}{path}", encoded=name.isascii())
         async with world.unix.request(method, url) as answer:

@@ -89,7 +89,9 @@ def bound_tcp() -> socket.socket:
 
 
 @asynccontextmanager
-async def running(dsn: str, db: Database, folder: Path, *, max_connections: int = 600, **auth: Any) -> AsyncIterator[World]:
+async def running(
+    dsn: str, db: Database, folder: Path, *, max_connections: int = 600, **auth: Any
+) -> AsyncIterator[World]:
     """The API over `db`, served until the block ends."""
     (folder / "jobs").mkdir(exist_ok=True)
     path = folder / "z2d.sock"
@@ -97,7 +99,11 @@ async def running(dsn: str, db: Database, folder: Path, *, max_connections: int 
     tcp = bound_tcp()
     port = tcp.getsockname()[1]
     bus, listener = Bus(), Listener(dsn, probe_s=1.0)
-    defaults = {"token_hash": hash_token(TOKEN), "hosts": frozenset({f"127.0.0.1:{port}"}), "origins": frozenset({"https://z2.example"})}
+    defaults = {
+        "token_hash": hash_token(TOKEN),
+        "hosts": frozenset({f"127.0.0.1:{port}"}),
+        "origins": frozenset({"https://z2.example"}),
+    }
     app = create_app(
         db=db,
         bus=bus,
@@ -114,9 +120,7 @@ async def running(dsn: str, db: Database, folder: Path, *, max_connections: int 
         async with (
             serve(app, [bound_unix(path), tcp], max_connections=max_connections),
             aiohttp.ClientSession("http://localhost", connector=aiohttp.UnixConnector(str(path))) as over_unix,
-            aiohttp.ClientSession(
-                f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}
-            ) as over_tcp,
+            aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}) as over_tcp,
         ):
             yield World(app, db, bus, folder, path, port, listener, over_unix, over_tcp)
     finally:

@@ -25,13 +25,17 @@ async def status_socket(request: web.Request, query: StatusSocketParams) -> web.
 
 async def _tell_status(hub: StatusHub, version: Version, since: int | None, socket: Socket) -> None:
     await socket.send(StatusHello(version=version.version, api=version.api, seq=hub.seq).model_dump_json())
-    seen = -1 if since is None else since
     with hub.watching():
+        seen = since
+        if seen is None or hub.after(seen) is None:
+            snapshot = await hub.snapshot()
+            await socket.send(snapshot.text)
+            seen = snapshot.seq
         while True:
             newest, newer = hub.seq, hub.after(seen)
             if newer is None:
-                snapshot = await hub.snapshot()
-                newest, newer = snapshot.seq, [snapshot]
+                restart = await hub.restart()
+                newest, newer = restart.seq, [restart]
             for message in newer:
                 await socket.send(message.text)
             seen = newest

@@ -16,29 +16,32 @@ from z2d.wire.service import Health, Part, Stats
 
 log = logging.getLogger("z2d.api")
 
-STATS_AGE_S = 2.0  # counting a million jobs takes a fifth of a second
+STATS_AGE_S = 2.0  # the oldest that is ever told
+STATS_SHARE = 0.05  # of the time may go into reading them: small databases give newer numbers than large ones
 LOOK_S = 3.0
 BRIDGED = {"listener", "feeds"}  # what jobs can do without for a while
 DISK_RESERVE = 256 * 1024 * 1024  # below this no job could finish
 
 
 class StatsCache:
-    """Statistics, read at most every two seconds however many ask."""
+    """Statistics, read seldom however many ask."""
 
     def __init__(self, db: Database, *, slots: int, folder: Path) -> None:
         self._db = db
         self._slots = slots
         self._folder = folder
         self._reading = asyncio.Lock()
-        self._read_at = float("-inf")
+        self._good_until = float("-inf")
         self._stats: Stats | None = None
 
     async def get(self) -> Stats:
         """The statistics, at most `STATS_AGE_S` old. Raises: DatabaseUnavailable."""
         async with self._reading:
-            if self._stats is None or time.monotonic() - self._read_at > STATS_AGE_S:
+            if self._stats is None or time.monotonic() > self._good_until:
+                begun = time.monotonic()
                 self._stats = await self._read()
-                self._read_at = time.monotonic()
+                took = time.monotonic() - begun
+                self._good_until = begun + min(STATS_AGE_S, took / STATS_SHARE)
             return self._stats
 
     async def _read(self) -> Stats:

@@ -61,6 +61,7 @@ class StatusHub:
         self._running: set[int] = set()
         self._progress: dict[int, tuple[object, ...]] = {}
         self._snapshot: Numbered | None = None
+        self._restart: Numbered | None = None  # the snapshot of the last new beginning, for those who were there
         self._snapshot_at = float("-inf")
         self._in_snapshot: set[int] = set()
         self._watchers = 0
@@ -112,6 +113,15 @@ class StatusHub:
             if self._snapshot is None or self._snapshot_at < asked:  # else one was begun since: it will do
                 self._snapshot = await self._take_snapshot()
             return self._snapshot
+
+    async def restart(self) -> Numbered:
+        """What a connected client goes on from when `after` cannot help it. Raises: DatabaseUnavailable.
+
+        After a new beginning that is its own snapshot, so that the word of jobs no longer in it still follows.
+        """
+        if self._restart is not None and self._restart.seq >= self._floor:
+            return self._restart
+        return await self.snapshot()
 
     async def changed(self, seq: int) -> None:
         """Wait until there is something newer than `seq`."""
@@ -172,7 +182,7 @@ class StatusHub:
         self._kept.clear()
         self._progress.clear()
         before = self._active
-        self._snapshot = await self._take_snapshot()
+        self._snapshot = self._restart = await self._take_snapshot()
         self._active = set(self._in_snapshot)
         self._stats_due.set()
         if gone := sorted(before - self._active):

@@ -1,0 +1,78 @@
+"""Generated requests, fitting and not, against the running API: no 5xx, and every answer as the document says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import checks
+from schemathesis.config import SchemathesisConfig
+
+from tests.api.seed import seed
+from tests.api.world import TOKEN, running
+from tests.conftest import TEMPLATE
+from tests.support import short_tmp
+from z2d.api.openapi import document
+from z2d.api.routes import routes
+from z2d.postgres.server import EmbeddedPostgres
+from z2d.store.database import Database
+
+# what can be called without upgrading to a WebSocket
+TABLE = tuple(route for route in routes() if not route.socket)
+REFUSED = {"negative_data_rejection": {"expected-statuses": [400, 401, 403, 404, 405, 409, 413, 415, 422]}}
+CALLS = schemathesis.openapi.from_dict(
+    document(TABLE, "0.1.0"), config=SchemathesisConfig.from_dict({"checks": REFUSED})
+)
+CHECKS = [
+    checks.not_a_server_error,
+    checks.CHECKS.get_one("status_code_conformance"),
+    checks.CHECKS.get_one("content_type_conformance"),
+    checks.CHECKS.get_one("response_headers_conformance"),
+    checks.CHECKS.get_one("response_schema_conformance"),
+    checks.CHECKS.get_one("negative_data_rejection"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(pg_server: EmbeddedPostgres) -> Iterator[str]:
+    """The API over the four example jobs, in a thread of its own, because the generated calls are synchronous."""
+    started: list[str] = []
+    ready, stop = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        name = f"z2_schemathesis_{os.getpid()}"
+        owner = await asyncpg.connect(pg_server.dsn_of("postgres"), timeout=10)
+        await owner.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        try:
+            dsn = pg_server.dsn_of(name)
+            with short_tmp() as folder:
+                async with Database.open(dsn) as db, running(dsn, db, folder) as world:
+                    await seed(db, world.jobs_dir)
+                    started.append(f"http://127.0.0.1:{world.port}")
+                    ready.set()
+                    await asyncio.to_thread(stop.wait, 600)
+        finally:
+            ready.set()
+            await owner.execute(f"DROP DATABASE {name} WITH (FORCE)", timeout=30)
+            await owner.close(timeout=5)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="served-api")
+    thread.start()
+    try:
+        assert ready.wait(60)
+        yield started[0]
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+@CALLS.parametrize()
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_generated_calls_are_answered_as_the_document_says(case: schemathesis.Case, address: str) -> None:
+    case.call_and_validate(base_url=address, headers={"Authorization": f"Bearer {TOKEN}"}, checks=CHECKS, timeout=10)
