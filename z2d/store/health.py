@@ -18,13 +18,3 @@ _SERVER_VERSION = "SHOW server_version"
 async def server_version(db: Database) -> str:
     """Such as '16.4'."""
     return str(await db.fetchval(_SERVER_VERSION)).split(" ")[0]
-
-
-_LIVE_WORKERS = """
-    SELECT count(*) FROM workers WHERE state = 'ACTIVE' AND heartbeat_at > clock_timestamp() - make_interval(secs => $1)
-"""
-
-
-async def live_workers(db: Database, within_s: float = 60.0) -> int:
-    """How many workers gave a sign of life in the last `within_s` seconds."""
-    return int(await db.fetchval(_LIVE_WORKERS, within_s))
