@@ -79,6 +79,7 @@ class Z2App(Desk):
         self._net = LastNet(ascii_only=self.ascii_only)
         self._memory_path = memory_path
         self._mouse_on = True
+        self._back = False
         self._following: LogView | None = None
         for each in themes.themes():
             self.register_theme(each)
@@ -151,6 +152,7 @@ class Z2App(Desk):
         line.phase, line.version, line.api = Phase.LIVE, event.version, event.api
         line.reason, line.tries, line.ever, line.heard_at = "", 0, True, self.clock()
         if again:
+            self._back = True
             self.say("Connected again")
         self._line_changed()
 
@@ -176,8 +178,14 @@ class Z2App(Desk):
     def on_snapshot(self, event: Snapshot) -> None:
         """All active jobs as they are: what the list holds may be older."""
         self._heard()
-        self.state.snapshot(event.jobs, event.stats, at_top=self._at_top)
-        self.load_list()
+        first = self._table.first_visible() if self._table else None
+        change = self.state.snapshot(event.jobs, event.stats, at_top=self._at_top)
+        active = {job.id for job in event.jobs}
+        if self.state.window.loading or self._back or any(not j.over and j.id not in active for j in self.state.window):
+            self.load_list()
+        self._back = False
+        if change is Change.ROWS and self._table and self._top is self._table.screen:
+            self._table.rows_changed(first=first)
         if self._top:
             self._top.stats_changed()
             for job in event.jobs:

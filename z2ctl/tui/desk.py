@@ -21,7 +21,6 @@ from z2ctl.tui import documents, terminal
 from z2ctl.tui.feed import Feed, Json, in_thread
 from z2ctl.tui.jobs import Job, Query
 from z2ctl.tui.screens.dialogs import Choice, Confirm, Menu, Prompt, Reader
-from z2ctl.tui.screens.submit import Submit, SubmitMany
 from z2ctl.tui.settings import Memory, Settings
 from z2ctl.tui.state import Phase, State
 from z2ctl.tui.widgets.log_view import LogView
@@ -124,6 +123,7 @@ class Desk(App[int]):
         """The dialog for one URL."""
         if not self.allowed("new"):
             return
+        from z2ctl.tui.screens.submit import Submit  # its text fields are slow to import and not needed to begin
 
         def answered(answer: tuple[str, Any] | None) -> None:
             if answer is None:
@@ -140,6 +140,7 @@ class Desk(App[int]):
         """The dialog for many URLs."""
         if not self.allowed("many"):
             return
+        from z2ctl.tui.screens.submit import SubmitMany
 
         def answered(urls: list[str] | None) -> None:
             if urls:

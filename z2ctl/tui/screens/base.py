@@ -100,7 +100,7 @@ class Z2Screen(Screen[None]):
     def line_changed(self) -> None:
         """The connection changed."""
         self.tick()
-        self.key_bar.refresh()
+        self.key_bar.changed()
 
     def tick(self) -> None:
         """Once a second: paint what reads differently now, and nothing else."""

@@ -144,7 +144,7 @@ class Dashboard(Z2Screen):
         if job.id == self.desk.state.selected:
             self._preview_rest.ask()
             self._log_rest.ask()
-            self.key_bar.refresh()
+            self.key_bar.changed()
 
     def stats_changed(self) -> None:
         """Counts in the top bar and on the tabs."""
@@ -155,7 +155,9 @@ class Dashboard(Z2Screen):
         """Bars freeze and go dim without a line; an empty list says why."""
         super().line_changed()
         self._paint_bars()
-        self.table.refresh()
+        if self.table.faded != (not self.desk.state.line.live):
+            self.table.faded = not self.table.faded
+            self.table.refresh()
         self._explain()
 
     def tick(self) -> None:
@@ -208,7 +210,7 @@ class Dashboard(Z2Screen):
         self._show_preview()
         self._preview_rest.ask()
         self._log_rest.ask()
-        self.key_bar.refresh()
+        self.key_bar.changed()
 
     def log_shown(self) -> bool:
         """Whether the log is on the screen."""

@@ -169,7 +169,7 @@ class Detail(Z2Screen):
             self.texts["publishing"].view.show(documents.publishing(detail))
             self.log_pane.view.origin = job.started
         self._retitle()
-        self.key_bar.refresh()
+        self.key_bar.changed()
 
     def _counts(self) -> dict[str, int]:
         detail = self._detail or {}

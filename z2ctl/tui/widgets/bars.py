@@ -330,13 +330,23 @@ class KeyBar(Painted):
         super().__init__()
         self.reason = reason
         self._places: list[tuple[int, int, str]] = []
+        self._shown: list[Span] = []
 
     def on_mount(self) -> None:
         """Follow the bindings."""
-        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.refresh())
+        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.changed())
+
+    def changed(self) -> None:
+        """Bindings or reasons may have changed: paint if the line reads differently."""
+        if self._keys() != self._shown:
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """The one line."""
+        self._shown = self._keys()
+        return self.strip(clip_spans(self._shown, self.size.width, ""), self.size.width)
+
+    def _keys(self) -> list[Span]:
         spans: list[Span] = [Span(" ")]
         self._places = []
         seen: set[str] = set()
@@ -353,7 +363,7 @@ class KeyBar(Painted):
             size = width_of(spans[-2:])
             self._places.append((at, at + size - 2, binding.key))
             at += size
-        return self.strip(clip_spans(spans, self.size.width, ""), self.size.width)
+        return spans
 
     def on_click(self, event: events.Click) -> None:
         """Press the key under the mouse."""

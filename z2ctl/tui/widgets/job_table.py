@@ -82,7 +82,9 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         self.state = state
         self.clock = clock
         self.touched = False
+        self.faded = False
         self.notice = "Loading jobs…"
+        self._painted: object = None
         self._drawn: dict[int, tuple[str, ...]] = {}
         self._columns: list[Column] = []
 
@@ -104,7 +106,10 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
             self._scroll(place)
         elif self.at_top:
             self._keep_in_view()
-        self.refresh()
+        drawn = (self.state.selected, window.rows[self.scroll_offset.y : self.scroll_offset.y + self.size.height])
+        if drawn != self._painted:
+            self._painted = drawn
+            self.refresh()
 
     def first_visible(self) -> Job | None:
         """The job on the first visible line; ask before the rows change."""
@@ -258,7 +263,7 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     def _row(self, job: Job) -> list[Span]:
         took_words, age_words, *_ = self._drawn[job.id] = self._reading(job)
         belongs = self.state.window.query.admits(job) if self.state.window.query.statuses else True
-        dim = "" if belongs and self.state.line.live else " dim"
+        dim = "" if belongs and not self.faded else " dim"
         spans = [Span("▌", "warning") if job.id in self.state.marks else Span(" ")]
         for column in self._columns:
             match column.name:
