@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "z2 needs Python 3.11, 3.12 or 3.13; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[standalone,dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[standalone,dev]'
 	@touch $@
 
 run: $(READY)    ## take URL=... (default: the sample clip) through the whole pipeline

@@ -80,3 +80,9 @@ def test_no_junk_breaks_it(info: dict[str, Any]) -> None:
 def test_the_version_of_the_extractor(version: Any) -> None:
     expected = "2026.1.1" if isinstance(version, dict) else None
     assert normal({"_version": version}).extractor_version == expected
+
+
+def test_a_lone_surrogate_becomes_the_replacement_character() -> None:
+    hostile = normal(json.loads(r'{"title": "a\ud800b", "tags": ["\udfff"], "subtitles": {"e\ud800": []}}'))
+    assert (hostile.title, hostile.tags, hostile.subtitles.manual) == ("a\ufffdb", ["\ufffd"], ["e\ufffd"])
+    assert normal({"title": "astral 😀"}).title == "astral 😀"

@@ -36,12 +36,14 @@ from z2d.store import health, presence
 from z2d.store.database import Database
 from z2d.store.listen import Listener
 from z2d.store.logs import LogWriter
+from z2d.store.upkeep import upkeep
 from z2d.wire.errors import DatabaseUnavailable
 from z2d.wire.service import Version
 from z2d.worker.service import Worker
 
 API_VERSION = 1
 READY_WITHIN_S = 30.0
+UPKEEP_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +154,8 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
             dsn = settings.database_url.get_secret_value()
         schema = await database.ready(dsn, notifier)
         db = await opened.enter_async_context(Database.open(dsn, size=10 + settings.slots))
-        logs = await opened.enter_async_context(LogWriter(db))
+        bus = Bus()
+        logs = await opened.enter_async_context(LogWriter(db, bus=bus))
         ytdlp = await opened.enter_async_context(
             YtDlp(
                 installation=mark,
@@ -161,7 +164,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
                 limits=_limits(settings),
             )
         )
-        bus, listener, version = Bus(), Listener(dsn), await _version(db, ffmpeg, schema)
+        listener, version = Listener(dsn), await _version(db, ffmpeg, schema)
         worker = Worker(
             db,
             bus,
@@ -177,7 +180,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
             policy=Policy(scale=settings.retry_scale),
             version=version.version,
         )
-        services |= {"listener": partial(listener.run, bus), "worker": worker.run}
+        services |= {"listener": partial(listener.run, bus), "worker": worker.run, "upkeep": partial(_keep_up, db)}
         if notifier.watchdog_s is not None:
             services["watchdog"] = partial(_watch, db, notifier, notifier.watchdog_s)
         await opened.enter_async_context(running(services))
@@ -222,6 +225,14 @@ async def _until_ready(parts: Parts) -> None:
                     if parts.listener.connected and await presence.live_workers(parts.db):
                         return
                 await asyncio.sleep(0.02)
+
+
+async def _keep_up(db: Database) -> None:
+    """Once a minute what keeps tables small; a minute without the database is made up for later."""
+    while True:
+        with suppress(DatabaseUnavailable):
+            await upkeep(db)
+        await asyncio.sleep(UPKEEP_S)
 
 
 async def _watch(db: Database, notifier: Notifier, period_s: float) -> None:

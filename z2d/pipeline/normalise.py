@@ -23,10 +23,13 @@ _LIVE: dict[Any, Literal["not_live", "is_live", "was_live", "is_upcoming", "post
 
 
 def text(value: Any, limit: int = 5000) -> str | None:
-    """A non-empty text of at most `limit` characters; None for everything else."""
+    """A non-empty text of at most `limit` characters; None for everything else.
+
+    A lone surrogate, which JSON can spell and nothing else can keep, becomes the replacement character.
+    """
     if not isinstance(value, str) or not value.strip():
         return None
-    return value.strip()[:limit]
+    return value.strip()[:limit].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def number(value: Any, *, largest: float = 2**53) -> float | None:
@@ -93,7 +96,7 @@ def chapters(found: Any, duration_ms: int | None) -> list[Chapter]:
 def languages(found: Any) -> list[str]:
     """The languages of a `subtitles` field. A live chat is no subtitle."""
     names: Iterable[Any] = found if isinstance(found, Mapping) else ()
-    return sorted({name for name in names if isinstance(name, str) and name and name != "live_chat"})[:MAX_LIST]
+    return sorted({found for name in names if (found := text(name, 100)) and found != "live_chat"})[:MAX_LIST]
 
 
 def title_of(info: Mapping[str, Any], url: str) -> str:
