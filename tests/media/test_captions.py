@@ -236,6 +236,14 @@ def test_nothing_makes_the_reader_raise(data: bytes, kind: str) -> None:
     assert all(cue.text and cue.start_ms <= cue.end_ms for cue in cues)
 
 
+def test_half_a_surrogate_pair_can_be_stored() -> None:
+    [cue] = read(
+        rb'{"events": [{"tStartMs": 0, "dDurationMs": 9, "segs": [{"utf8": "a\ud800b \ud83d\ude00"}]}]}', "json3"
+    )
+    assert cue.text == "a\ufffdb 😀"
+    assert Segment.model_validate_json(cue.model_dump_json()) == cue
+
+
 def test_no_damage_to_a_real_file_makes_the_reader_raise() -> None:
     for folder in ("captions-auto-vtt", "captions-json3", "captions-ttml", "captions-srv1", "captions-srv3"):
         for path in sorted(FIXTURES.glob(f"{folder}/*")):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import click
 
 from z2ctl import text
 from z2ctl.cli.app import DONE, FAILED, App, leave
+from z2ctl.cli.check import Check
 from z2ctl.cli.output import Cell, Page
 from z2ctl.cli.parameters import json_option
 from z2ctl.cli.shell import own_version
@@ -20,15 +19,6 @@ LOOKS = {
     "warning": text.Look("▲", "!", "warning", "warning"),
     "wrong": text.Look("✗", "x", "wrong", "error"),
 }
-
-
-class Check(NamedTuple):
-    """One thing looked at: `state` is ok, warning or wrong; `remedy` says what to do."""
-
-    name: str
-    state: str
-    detail: str
-    remedy: str = ""
 
 
 @click.command("doctor")

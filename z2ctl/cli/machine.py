@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from z2ctl import text
-from z2ctl.cli.doctor import Check
+from z2ctl.cli.check import Check
 from z2d.wire import places
 
 PROGRAM_TIMEOUT_S = 10

@@ -96,6 +96,8 @@ def _event(event: dict[str, Any]) -> Iterable[Segment]:
         piece = part.get("utf8") if isinstance(part, dict) else None
         if not isinstance(piece, str):
             continue
+        # JSON can spell half of a surrogate pair, which nothing else can keep
+        piece = piece.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         offset = _ms(part.get("tOffsetMs"))
         timed = timed or offset is not None
         texts.append(piece)
