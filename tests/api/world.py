@@ -114,11 +114,12 @@ async def running(
         slots=2,
         listener_health=lambda: listener.connected,
         auth=Auth(**{**defaults, **auth}),
+        max_connections=max_connections,
     )
     hearing = asyncio.create_task(listener.run(bus), name="test-listener")
     try:
         async with (
-            serve(app, [bound_unix(path), tcp], max_connections=max_connections),
+            serve(app, [bound_unix(path), tcp]),
             aiohttp.ClientSession("http://localhost", connector=aiohttp.UnixConnector(str(path))) as over_unix,
             aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}) as over_tcp,
         ):

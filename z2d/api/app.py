@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from z2d.api import keys, middleware
 from z2d.api.auth import Auth
+from z2d.api.connections import MAX_CONNECTIONS, Connections
 from z2d.api.keys import Admit
 from z2d.api.log_feed import LogFeed
 from z2d.api.openapi import document
@@ -41,6 +42,7 @@ def create_app(
     slots: int,
     listener_health: Callable[[], bool],
     auth: Auth,
+    max_connections: int = MAX_CONNECTIONS,
     now: Callable[[], float] = time.time,
 ) -> web.Application:
     """The whole API as an application; serve it with `z2d.api.serve.serve`.
@@ -51,13 +53,14 @@ def create_app(
         state_dir: the file system whose free room is told. jobs_dir: where the folder of job N is `N // 1000 / N`.
         versions: what /api/version answers. slots: jobs at once, told in the statistics.
         listener_health: whether notifications arrive at the moment.
-        auth: who may call. now: seconds since 1970.
+        auth: who may call. max_connections: open at once. now: seconds since 1970.
     """
     table = routes()
     public = frozenset(route.path for route in table if route.public)
-    app = web.Application(
-        middlewares=[middleware.failures, middleware.security(auth, public)], client_max_size=MAX_BODY
-    )
+    connections = Connections(max_connections)
+    checks = middleware.security(auth, public, spoke=connections.spoke)
+    app = web.Application(middlewares=[middleware.failures, checks], client_max_size=MAX_BODY)
+    app[keys.CONNECTIONS] = connections
     app[keys.DB] = db
     app[keys.ADMIT] = admit
     app[keys.JOBS_DIR] = jobs_dir

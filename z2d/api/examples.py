@@ -69,11 +69,6 @@ SUBMIT = (
 
 BATCH = (
     Example(
-        name="three",
-        summary="A new video, a known one, and something that is no video",
-        body={"urls": ["https://media.example/talks/hares.mp4", URL, "ftp://media.example/owls"], "tags": ["talks"]},
-    ),
-    Example(
         name="dry_run",
         summary="Only say what would happen",
         body={"urls": ["https://media.example/talks/hares.mp4", URL], "dry_run": True},
@@ -89,6 +84,11 @@ BATCH = (
                 {"url": URL, "result": "duplicate", "job_id": 1, "code": None, "detail": None},
             ]
         },
+    ),
+    Example(
+        name="three",
+        summary="A new video, a known one, and something that is no video",
+        body={"urls": ["https://media.example/talks/hares.mp4", URL, "ftp://media.example/owls"], "tags": ["talks"]},
     ),
 )
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from z2d.api.connections import Connections
 from z2d.api.log_feed import LogFeed
 from z2d.api.service_parts import Readiness, StatsCache
 from z2d.api.sockets import Sockets
@@ -38,4 +39,5 @@ READINESS = web.AppKey("readiness", Readiness)
 HUB = web.AppKey("hub", StatusHub)
 LOG_FEED = web.AppKey("log_feed", LogFeed)
 SOCKETS = web.AppKey("sockets", Sockets)
+CONNECTIONS = web.AppKey("connections", Connections)
 DOCUMENT = web.AppKey("document", bytes)

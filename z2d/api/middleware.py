@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from aiohttp.web_protocol import RequestHandler
 
 from z2d.api.auth import Auth
 from z2d.wire import errors
@@ -75,14 +77,18 @@ async def failures(request: web.Request, handler: Handler) -> web.StreamResponse
     return answer
 
 
-def security(auth: Auth, public: frozenset[str]) -> Middleware:
-    """The checks before every route, upgrades and unknown addresses included; `public` paths need no token."""
+def security(auth: Auth, public: frozenset[str], *, spoke: Callable[[RequestHandler], None]) -> Middleware:
+    """The checks before every route, upgrades and unknown addresses included.
+
+    `public` paths need no token. `spoke` is told of each connection over which somebody came who may call.
+    """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         auth.check_address(request)
         if request.path not in public:
             request[CALLER] = auth.check_caller(request)
+            spoke(request.protocol)
         return await handler(request)
 
     return check

@@ -1,30 +1,27 @@
 """Listening places with limits: what aiohttp leaves open by default is closed here.
 
-Connections are counted and refused beyond a cap before they cost a handler; one that sends nothing, or half a
-header, is closed after `KEEPALIVE_S`; half a body is met where bodies are read; stopping does not wait for anybody.
+Connections are counted (see `connections.py`); one that sends nothing, or half a header, is closed after
+`KEEPALIVE_S`; half a body is met where bodies are read; stopping does not wait for anybody.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import cast
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from z2d.wire import errors
+from z2d.api.keys import CONNECTIONS
 
 KEEPALIVE_S = 20.0
 LINGER_S = 2.0
 STOP_S = 2.0
-MAX_CONNECTIONS = 600
-KEPT_FOR_LOCAL = 100  # connections that only a unix socket may use, so that a flood over TCP locks nobody out here
-BACKLOG = 256
+BACKLOG = 64  # also how many are let in between two counts
+
 log = logging.getLogger("z2d.api.http")
 
 
@@ -33,28 +30,8 @@ def _is_our_fault(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
-def _busy() -> bytes:
-    error = errors.TooManyRequests("too many connections")
-    body = json.dumps(error.problem()).encode("ascii")
-    return (
-        b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/problem+json\r\nRetry-After: 5\r\n"
-        b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-    )
-
-
-class _Refusal(asyncio.Protocol):
-    """Answers a connection that is one too many, and ends it."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        writing = cast(asyncio.Transport, transport)
-        writing.write(_busy())
-        writing.close()
-
-
 @asynccontextmanager
-async def serve(
-    app: web.Application, sockets: Iterable[socket.socket], *, max_connections: int = MAX_CONNECTIONS
-) -> AsyncIterator[None]:
+async def serve(app: web.Application, sockets: Iterable[socket.socket]) -> AsyncIterator[None]:
     """Serve `app` on bound (not yet listening) sockets, unix or TCP, for the time of the block.
 
     Leaving takes at most a few seconds whatever clients do: WebSockets are closed first.
@@ -73,21 +50,14 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runner.cleanup)
         for bound in sockets:
-            stack.callback((await _listen(runner, bound, max_connections)).close)
+            stack.callback((await _listen(app, runner, bound)).close)
         yield
 
 
-async def _listen(runner: web.AppRunner, bound: socket.socket, max_connections: int) -> asyncio.Server:
-    local = bound.family == socket.AF_UNIX
-    limit = max_connections if local else max_connections - KEPT_FOR_LOCAL
-
-    def connected() -> asyncio.BaseProtocol:
-        server = runner.server
-        if server is None or len(server.connections) >= limit:
-            return _Refusal()
-        return server()
-
+async def _listen(app: web.Application, runner: web.AppRunner, bound: socket.socket) -> asyncio.Server:
+    assert runner.server is not None
+    enter = app[CONNECTIONS].door(runner.server, bound)
     loop = asyncio.get_running_loop()
-    if local:
-        return await loop.create_unix_server(connected, sock=bound, backlog=BACKLOG)
-    return await loop.create_server(connected, sock=bound, backlog=BACKLOG)
+    if bound.family == socket.AF_UNIX:
+        return await loop.create_unix_server(enter, sock=bound, backlog=BACKLOG)
+    return await loop.create_server(enter, sock=bound, backlog=BACKLOG)
