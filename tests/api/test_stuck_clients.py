@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +15,7 @@ from tests.api.seed import queue, say, seed
 from tests.api.test_doors import HANDSHAKE
 from tests.api.world import World, running
 from tests.support import eventually, short_tmp
-from z2d.api import keys, sockets
+from z2d.api import files, keys, sockets
 from z2d.store.database import Database
 
 
@@ -27,6 +28,19 @@ async def stuck_client(path: Path, target: str) -> socket.socket:
     await loop.sock_connect(one, str(path))
     lines = [f"GET {target} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in HANDSHAKE.items())]
     await loop.sock_sendall(one, "\r\n".join([*lines, "", ""]).encode())
+    return one
+
+
+async def stuck_download(world: World) -> socket.socket:
+    """A client that asks for a large file and does not take it."""
+    with (world.jobs_dir / "0/1/media/owls.mp4").open("ab") as media:
+        media.truncate(64 * 1024 * 1024)
+    one = socket.socket(socket.AF_UNIX)
+    one.setblocking(False)
+    one.connect(str(world.socket))
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(one, b"GET /api/jobs/1/files/1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await loop.sock_recv(one, 100)).startswith(b"HTTP/1.1 200 OK")
     return one
 
 
@@ -85,6 +99,7 @@ async def test_stopping_waits_for_no_client(dsn: str, db: Database) -> None:
                 await say(db, 1, 50, text="z" * 8000)
             stuck = await stuck_client(world.socket, "/ws/jobs/1/logs")
             silent = await asyncio.open_unix_connection(str(world.socket))
+            download = await stuck_download(world)
             idle = await patient.ws_connect("http://localhost/ws/jobs/status")
             assert (await idle.receive_json(timeout=5))["type"] == "hello"
             await eventually(lambda: writers() == 2)
@@ -96,8 +111,25 @@ async def test_stopping_waits_for_no_client(dsn: str, db: Database) -> None:
         assert frame.type is aiohttp.WSMsgType.CLOSE
         await patient.close()
         stuck.close()
+        download.close()
         silent[1].close()
         await eventually(lambda: writers() == 0)
+
+
+async def test_a_download_that_is_not_taken_is_ended(seeded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "STALLED_S", 0.5)
+    one = await stuck_download(seeded)
+    await eventually(lambda: not open_files(seeded.jobs_dir), what="the daemon has put the file away")
+    one.close()
+
+
+def open_files(folder: Path) -> list[str]:
+    """Files below `folder` that this process has open."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(link.readlink()))
+    return [name for name in found if name.startswith(str(folder))]
 
 
 async def test_sockets_are_counted(seeded: World, monkeypatch: pytest.MonkeyPatch) -> None:

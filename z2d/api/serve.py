@@ -19,7 +19,7 @@ from z2d.api.keys import CONNECTIONS
 
 KEEPALIVE_S = 20.0
 LINGER_S = 2.0
-STOP_S = 2.0
+STOP_S = 1.5
 BACKLOG = 64  # also how many are let in between two counts
 
 log = logging.getLogger("z2d.api.http")
