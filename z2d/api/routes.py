@@ -43,10 +43,10 @@ _UPGRADE = {101: Answer(media=(), description="Switching protocols; the messages
 
 def routes() -> tuple[Route, ...]:
     """Every call of the contract."""
-    return (*_jobs(), *_of_one_job(), *_service(), *_sockets())
+    return (*_submitting(), *_jobs(), *_of_one_job(), *_service(), *_sockets())
 
 
-def _jobs() -> tuple[Route, ...]:
+def _submitting() -> tuple[Route, ...]:
     return (
         Route(
             method="POST",
@@ -75,6 +75,11 @@ def _jobs() -> tuple[Route, ...]:
             errors=(*_BODY, errors.Conflict),
             examples=examples.BATCH,
         ),
+    )
+
+
+def _jobs() -> tuple[Route, ...]:
+    return (
         Route(
             method="GET",
             path="/api/jobs",

@@ -178,21 +178,23 @@ class StatusHub:
 
     async def _begin_again(self) -> None:
         """Something may have been missed: a snapshot for everybody, and word of every job that is no longer in it."""
-        self._floor = self._next()
-        self._kept.clear()
-        self._progress.clear()
         before = self._active
-        self._snapshot = self._restart = await self._take_snapshot()
+        self._snapshot = self._restart = await self._take_snapshot(restart=True)
         self._active = set(self._in_snapshot)
         self._stats_due.set()
         if gone := sorted(before - self._active):
             await self._tell_jobs(gone)
         self._announce()
 
-    async def _take_snapshot(self) -> Numbered:
+    async def _take_snapshot(self, *, restart: bool = False) -> Numbered:
         self._snapshot_at = time.monotonic()
         jobs = await reads.active(self._db)
-        said = Snapshot(seq=self._seq, jobs=jobs, stats=await self._stats.get())
+        stats = await self._stats.get()
+        if restart:  # from here on nothing that was kept helps anybody
+            self._floor = self._next()
+            self._kept.clear()
+            self._progress.clear()
+        said = Snapshot(seq=self._seq, jobs=jobs, stats=stats)
         self._in_snapshot = {job.id for job in jobs}
         self._active |= self._in_snapshot
         self._running = {job.id for job in jobs if job.status is JobStatus.RUNNING}
