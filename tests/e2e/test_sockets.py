@@ -59,14 +59,15 @@ async def test_every_log_line_once_through_a_restart(daemon: Daemon, site: Site)
 
 async def test_the_status_socket_resumes_or_starts_afresh(daemon: Daemon, site: Site) -> None:
     await asyncio.to_thread(daemon.start)
-    first = await follow(daemon, "/ws/jobs/status", "snapshot")
-    assert [message["type"] for message in first] == ["hello", "snapshot"]
+    watching = asyncio.create_task(follow(daemon, "/ws/jobs/status", "job"), name="watcher")
+    job = (await asyncio.to_thread(daemon.json, "submit", site.url("/page"), "--wait"))["id"]
+    first = await watching
+    assert [message["type"] for message in first][:2] == ["hello", "snapshot"]
     seq = first[-1]["seq"]
 
-    job = (await asyncio.to_thread(daemon.json, "submit", site.url("/page"), "--wait"))["id"]
     missed = await follow(daemon, f"/ws/jobs/status?since={seq}", "job")
     assert "snapshot" not in [message["type"] for message in missed]
-    assert missed[-1]["job"]["id"] == job
+    assert (missed[-1]["job"]["id"], missed[-1]["job"]["status"]) == (job, "COMPLETED")
 
     await asyncio.to_thread(daemon.stop, signal.SIGTERM)
     await asyncio.to_thread(daemon.start)
