@@ -96,6 +96,12 @@ class TranscriptNotFound(Z2Error):
     code, status = "transcript_not_found", 404
 
 
+class CookiesNotFound(Z2Error):
+    """There are no cookies for this site."""
+
+    code, status = "cookies_not_found", 404
+
+
 class MethodNotAllowed(Z2Error):
     """This address does not answer that method."""
 
@@ -112,6 +118,12 @@ class Conflict(Z2Error):
     """The job is not in a state that allows this."""
 
     code, status = "conflict", 409
+
+
+class PreconditionFailed(Z2Error):
+    """The job was changed by somebody else meanwhile."""
+
+    code, status = "precondition_failed", 412
 
 
 class PayloadTooLarge(Z2Error):
@@ -154,6 +166,24 @@ class UrlUnsupported(Z2Error):
     """No extractor can read this URL."""
 
     code, status = "url_unsupported", 422
+
+
+class ProfileUnknown(Z2Error):
+    """There is no profile of this name."""
+
+    code, status = "profile_unknown", 422
+
+
+class SiteUnknown(Z2Error):
+    """This is neither the name of a site nor of a host."""
+
+    code, status = "site_unknown", 422
+
+
+class CookiesInvalid(Z2Error):
+    """This is not a cookies file in Netscape format, as browsers' extensions export it."""
+
+    code, status = "cookies_invalid", 422
 
 
 class TooManyRequests(Z2Error):

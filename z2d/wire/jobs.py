@@ -66,6 +66,7 @@ class WaitReason(StrEnum):
     DISK_FULL = "DISK_FULL"
     CHILDREN = "CHILDREN"
     SHUTDOWN = "SHUTDOWN"
+    QUEUE_PAUSED = "QUEUE_PAUSED"
     USER = "USER"
 
 
@@ -104,14 +105,31 @@ class LogLevel(IntEnum):
 LevelName = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
+SponsorCategory = Literal[
+    "sponsor", "intro", "outro", "selfpromo", "preview", "filler", "interaction", "music_offtopic", "hook",
+    "poi_highlight", "chapter",
+]  # fmt: skip
+
+
 class JobOptions(Wire):
     """What a person may choose for one job. Options of yt-dlp itself are never taken from a client."""
 
     audio_only: bool = Field(False, description="Fetch the sound alone")
     max_height: int | None = Field(None, ge=144, le=8640, description="Largest picture height in pixels")
+    container: Literal["any", "mp4", "webm"] = Field("any", description="Kind of file to prefer")
+    codec: Literal["any", "h264", "vp9", "av1"] = Field("any", description="Picture codec to prefer")
     languages: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")]] = Field(
         default=[], max_length=16, description="Wanted transcript languages, best first; empty: the video's own"
     )
+    thumbnail: bool = Field(True, description="Fetch the poster too")
+    sponsorblock: list[SponsorCategory] = Field(
+        default=[], max_length=11, description="Kinds of passages to mark as chapters, from SponsorBlock; YouTube only"
+    )
+    live: Literal["wait", "record"] = Field(
+        "wait", description="What to do with a stream that is on the air: wait for its recording, or record it from now"
+    )
+    rate_limit_bps: int | None = Field(None, ge=1024, le=2**40, description="Most bytes per second of a download")
+    sleep_s: float = Field(0, ge=0, le=600, description="Seconds between two requests to the site")
 
 
 class NewJobFields(Wire):
@@ -242,6 +260,7 @@ class JobDetail(JobSummary):
     options: dict[str, Any]
     max_attempts: int
     run_after: UtcTime | None
+    queue_position: int | None = Field(None, description="1: the next to start; null: it does not wait for a slot")
     duplicate_of: int | None
     warnings: int
     metadata: Metadata | None
