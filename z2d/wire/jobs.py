@@ -12,10 +12,20 @@ from pydantic import Field, StringConstraints
 
 from z2d.wire.base import GivenTime, UtcTime, Wire
 from z2d.wire.library import Analysis, FileInfo, Metadata, Publication, TranscriptHead
+from z2d.wire.lists import PlaylistOptions
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
 UrlText = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 JobId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class JobKind(StrEnum):
+    """What a job is about."""
+
+    MEDIA = "MEDIA"
+    """One video or sound."""
+    COLLECTION = "COLLECTION"
+    """A playlist, channel or feed; its entries are jobs of their own."""
 
 
 class JobStatus(StrEnum):
@@ -121,6 +131,9 @@ class JobOptions(Wire):
     languages: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")]] = Field(
         default=[], max_length=16, description="Wanted transcript languages, best first; empty: the video's own"
     )
+    playlist: PlaylistOptions | None = Field(
+        None, description="What is wanted of a playlist, channel or feed; asks for the list behind a video's URL"
+    )
     thumbnail: bool = Field(True, description="Fetch the poster too")
     sponsorblock: list[SponsorCategory] = Field(
         default=[], max_length=11, description="Kinds of passages to mark as chapters, from SponsorBlock; YouTube only"
@@ -188,6 +201,7 @@ class JobSummary(Wire):
     error: JobError | None
     wait_reason: WaitReason | None
     parent_id: int | None
+    kind: JobKind = JobKind.MEDIA
     created_at: UtcTime
     started_at: UtcTime | None
     finished_at: UtcTime | None
@@ -253,6 +267,21 @@ class AttemptInfo(Wire):
     finished_at: UtcTime | None
 
 
+class Child(Wire):
+    """One entry of a collection as its job stands now."""
+
+    id: int
+    position: int | None = Field(description="Place in the list, from 0")
+    url: str
+    title: str | None
+    status: JobStatus
+    display_status: DisplayStatus
+    outcome: Outcome | None
+    progress: float
+    error: JobError | None
+    duplicate_of: int | None
+
+
 class JobDetail(JobSummary):
     """All that is known of a job."""
 
@@ -270,6 +299,7 @@ class JobDetail(JobSummary):
     analysis: Analysis | None
     publishing: list[Publication]
     attempts: list[AttemptInfo]
+    children: list[Child] = Field(default=[], description="Of a collection: its entries, in the order of the list")
 
 
 class LogLine(Wire):
