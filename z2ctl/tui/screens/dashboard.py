@@ -255,7 +255,7 @@ class Dashboard(Z2Screen):
             detail = await self.desk.feed.call(lambda client: client.job(job_id))
         except errors.Z2Error:
             return  # the preview is a courtesy: the line's own state says what is wrong
-        if self.desk.state.selected == job_id:
+        if self.is_attached and self.desk.state.selected == job_id:
             self._detail = detail
             self._show_preview()
 

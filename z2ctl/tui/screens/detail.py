@@ -120,15 +120,19 @@ class Detail(Z2Screen):
     def _read(self) -> None:
         work.start(self, partial(self._read_detail, self.job_id), "detail")
 
+    def _wants(self, job_id: int) -> bool:
+        """Whether an answer is still of use: the screen is open, and shows that job."""
+        return self.is_attached and job_id == self.job_id
+
     async def _read_detail(self, job_id: int) -> None:
         try:
             detail = await self.desk.feed.call(lambda client: client.job(job_id))
         except errors.Z2Error as error:
-            if job_id == self.job_id:
+            if self._wants(job_id):
                 self._trouble = error.detail
                 self._job_shown()
             return
-        if job_id == self.job_id:
+        if self._wants(job_id):
             self._detail, self._trouble = detail, ""
             self._job_shown()
 
@@ -137,12 +141,12 @@ class Detail(Z2Screen):
         try:
             text = await self.desk.feed.call(lambda client: {"raw": json.loads(client.transcript(job_id, "json"))})
         except (errors.Z2Error, ValueError) as error:
-            if job_id == self.job_id:
+            if self._wants(job_id):
                 said = [documents.note(clean(str(error)))]
                 missing = isinstance(error, errors.TranscriptNotFound) and self._detail
                 pane.view.show(documents.no_transcript(self._detail) if missing and self._detail else said)
             return
-        if job_id == self.job_id:
+        if self._wants(job_id):
             self._cues = documents.transcript(text["raw"].get("cues") or ())
             pane.view.show(self._cues or [documents.note("The transcript is empty.")])
             self._retitle()

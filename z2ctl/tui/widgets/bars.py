@@ -338,7 +338,7 @@ class KeyBar(Painted):
 
     def changed(self) -> None:
         """Bindings or reasons may have changed: paint if the line reads differently."""
-        if self._keys() != self._shown:
+        if self.is_attached and self._keys() != self._shown:
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
