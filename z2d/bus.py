@@ -35,6 +35,11 @@ class LogsAppended:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueChanged:
+    """Somebody paused or resumed the queue, or set its slots: read its settings."""
+
+
+@dataclass(frozen=True, slots=True)
 class Resync:
     """The listener was (re)connected: notifications may have been missed, so read again what matters."""
 
@@ -46,7 +51,7 @@ class Lagged:
     dropped: int
 
 
-Event = JobChanged | LogsAppended | Resync
+Event = JobChanged | LogsAppended | QueueChanged | Resync
 
 
 class Subscription:

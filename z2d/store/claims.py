@@ -6,11 +6,13 @@ so a worker that was frozen, cut off or declared dead cannot touch a job that we
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from z2d.store import outbox
 from z2d.store.clean import clean_or_none, clean_text
 from z2d.store.database import Database
+from z2d.store.family import end_child, hold_parent
 from z2d.wire.jobs import JobOptions, JobStatus, Outcome, StageName, WaitReason
 from z2d.wire.reasons import ErrorClass
 
@@ -38,6 +40,9 @@ class Claim:
     title: str | None
     forced: bool
     tags: tuple[str, ...] = ()
+    parent_id: int | None = None
+    listed: dict[str, Any] = field(default_factory=dict)
+    """What the list it came from says of it, in the words of info.json; empty where its own page knows better."""
 
     @property
     def fence(self) -> tuple[int, int, str]:
@@ -53,7 +58,8 @@ _CLAIM = """
           AND NOT EXISTS (SELECT FROM site_gates g WHERE g.site = j.site AND (g.not_before > now()
                 OR EXISTS (SELECT FROM jobs r WHERE r.worker_id IS NOT NULL AND r.site = g.site)))
           AND EXISTS (SELECT FROM workers w WHERE w.id = $1 AND w.state = 'ACTIVE')
-        ORDER BY j.priority DESC, j.run_after, j.id
+          AND NOT EXISTS (SELECT FROM queue_settings q WHERE q.mode <> 'ACTIVE')
+        ORDER BY j.rank, j.priority DESC, j.run_after, j.id
         LIMIT 1 FOR NO KEY UPDATE OF j SKIP LOCKED
     ), claimed AS (
         UPDATE jobs j SET status = 'RUNNING', worker_id = $1, attempt = j.attempt + 1, run_token = j.run_token + 1,
@@ -65,7 +71,8 @@ _CLAIM = """
         SELECT id, run_token, attempt, worker_id, greatest(0, extract(epoch FROM now() - run_after) * 1000)
         FROM claimed
     )
-    SELECT id, run_token, attempt, max_attempts, url, site, dedup_key, options, profile, title, forced, tags
+    SELECT id, run_token, attempt, max_attempts, url, site, dedup_key, options, profile, title, forced, tags,
+        parent_id, listed
     FROM claimed
 """
 
@@ -134,9 +141,9 @@ _END = """
             status = v.status,
             outcome = CASE WHEN v.status = 'COMPLETED' THEN $5 END,
             duplicate_of = CASE WHEN v.status = 'COMPLETED' THEN $6::bigint END,
-            wait_reason = CASE WHEN v.status = 'QUEUED' THEN CASE WHEN v.pause THEN 'USER' ELSE $7 END END,
+            wait_reason = CASE WHEN v.status <> 'QUEUED' THEN NULL WHEN v.pause THEN 'USER' ELSE nullif($7, 'USER') END,
             run_after = CASE WHEN v.status <> 'QUEUED' THEN j.run_after
-                WHEN v.pause OR $7 = 'USER' THEN 'infinity'
+                WHEN v.pause THEN 'infinity'
                 ELSE clock_timestamp() + make_interval(secs => $8::float8) END,
             attempt = CASE WHEN v.status = 'QUEUED' AND (v.pause OR NOT $9) THEN j.attempt - 1 ELSE j.attempt END,
             error_class = CASE WHEN v.status = 'FAILED' OR v.status = 'QUEUED' AND NOT $13 THEN $10 END,
@@ -152,7 +159,8 @@ _END = """
         UPDATE job_attempts a SET finished_at = clock_timestamp(),
             error_class = CASE WHEN e.status = 'FAILED' OR NOT $13 THEN $10 END,
             error_message = CASE WHEN e.status = 'FAILED' OR NOT $13 THEN $11 END,
-            result = CASE WHEN $13 THEN 'LOST' WHEN e.status = 'QUEUED' THEN e.wait_reason ELSE e.status END
+            result = CASE WHEN $13 THEN 'LOST' WHEN e.status = 'QUEUED' THEN coalesce(e.wait_reason, $7)
+                ELSE e.status END
         FROM ended e WHERE a.job_id = e.id AND a.run_token = e.run_token
     ), stages AS (
         UPDATE job_stages s SET speed_bps = NULL, eta_s = NULL, finished_at = clock_timestamp(),
@@ -183,7 +191,10 @@ async def end_run(
     stage: StageName | None = None,
     lost: bool = False,
 ) -> JobStatus:
-    """End the run that `fence` names; for this module and the rescue. Gives the status the job really got."""
+    """End the run that `fence` names and queue the news of it; for this module and the rescue, within a transaction.
+
+    Gives the status the job really got.
+    """
     status: str | None = await connection.fetchval(
         _END,
         *fence,
@@ -200,17 +211,34 @@ async def end_run(
     )
     if status is None:
         raise LeaseLost(f"job {fence[0]} is no longer held by {fence[2]} under token {fence[1]}")
+    await outbox.note_end(connection, fence[0], fence[1], JobStatus(status), outcome, error_class)
     return JobStatus(status)
+
+
+async def _end(db: Database, claim: Claim, wanted: JobStatus, **how: Any) -> JobStatus:
+    async with db.transaction() as connection:
+        return await end_run(connection, claim.fence, wanted, **how)
+
+
+async def _end(db: Database, claim: Claim, wanted: JobStatus, **how: Any) -> JobStatus:
+    """End the run; the last child of a collection ends its collection in the same transaction."""
+    if claim.parent_id is None:
+        return await end_run(db, claim.fence, wanted, **how)
+    async with db.transaction() as connection:
+        parent_id = await hold_parent(connection, claim.job_id)
+        status = await end_run(connection, claim.fence, wanted, **how)
+        await end_child(connection, parent_id, status)
+    return status
 
 
 async def finish(db: Database, claim: Claim, outcome: Outcome, *, duplicate_of: int | None = None) -> JobStatus:
     """COMPLETED - or CANCELLED, when that was asked for before this was said. Raises `LeaseLost`."""
-    return await end_run(db, claim.fence, JobStatus.COMPLETED, outcome=outcome, duplicate_of=duplicate_of)
+    return await _end(db, claim, JobStatus.COMPLETED, outcome=outcome, duplicate_of=duplicate_of)
 
 
 async def fail(db: Database, claim: Claim, error_class: ErrorClass, message: str, stage: StageName | None) -> JobStatus:
     """FAILED - or CANCELLED, when that was asked for. Raises `LeaseLost`."""
-    return await end_run(db, claim.fence, JobStatus.FAILED, error_class=error_class, message=message, stage=stage)
+    return await _end(db, claim, JobStatus.FAILED, error_class=error_class, message=message, stage=stage)
 
 
 async def requeue(
@@ -224,14 +252,14 @@ async def requeue(
     message: str | None = None,
     stage: StageName | None = None,
 ) -> JobStatus:
-    """Back into the queue, due in `delay_s` seconds; `WaitReason.USER` means never, until a person resumes it.
+    """Back into the queue, due in `delay_s` seconds; `WaitReason.USER`: because a pause was asked for.
 
-    The job becomes CANCELLED when that was asked for; waits for its person when a pause was asked for; and is FAILED
-    with the error given when `attempt_used` and this was the last attempt. Raises `LeaseLost`.
+    The job becomes CANCELLED when that was asked for; waits for its person when a pause is still asked for; and is
+    FAILED with the error given when `attempt_used` and this was the last attempt. Raises `LeaseLost`.
     """
-    return await end_run(
+    return await _end(
         db,
-        claim.fence,
+        claim,
         JobStatus.QUEUED,
         reason=reason,
         delay_s=delay_s,
@@ -244,7 +272,7 @@ async def requeue(
 
 async def cancelled(db: Database, claim: Claim) -> JobStatus:
     """CANCELLED: to be said once no process of the job is left. Raises `LeaseLost`."""
-    return await end_run(db, claim.fence, JobStatus.CANCELLED)
+    return await _end(db, claim, JobStatus.CANCELLED)
 
 
 _CLOSE_GATE = """

@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 
-from z2d.bus import Bus, Event, JobChanged, LogsAppended, Resync
+from z2d.bus import Bus, Event, JobChanged, LogsAppended, QueueChanged, Resync
 from z2d.store.database import AWAY
 
 _CONNECT_S = 5.0
@@ -86,6 +86,7 @@ class Listener:
             connection.add_termination_listener(lambda _: put(None))
             await connection.add_listener("z2_jobs", lambda _c, _p, _ch, payload: put(_job_changed(payload)))
             await connection.add_listener("z2_logs", lambda _c, _p, _ch, payload: put(_logs_appended(payload)))
+            await connection.add_listener("z2_queue", lambda _c, _p, _ch, _payload: put([QueueChanged()]))
             yield heard
         finally:
             connection.terminate()

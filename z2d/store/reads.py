@@ -7,6 +7,7 @@ from typing import Any
 
 from z2d.store.database import Database
 from z2d.store.listing import ListQuery, count_sql, cursor_of, page_sql
+from z2d.store.queue import QUEUE_POSITION
 from z2d.store.rows import job_summary, pick, summary_fields
 from z2d.wire.errors import FileNotFound, JobNotFound, TranscriptNotFound
 from z2d.wire.jobs import AttemptInfo, JobDetail, JobSummary, Page, StageInfo, StageName, StageStatus
@@ -70,9 +71,9 @@ _ACTIVE = """
         (SELECT id FROM jobs WHERE status = 'RUNNING' AND deleted_at IS NULL)
         UNION ALL (SELECT id FROM jobs WHERE status = 'WAITING' AND deleted_at IS NULL ORDER BY created_at, id LIMIT $1)
         UNION ALL (SELECT id FROM jobs WHERE status = 'QUEUED' AND deleted_at IS NULL
-                   ORDER BY priority DESC, run_after, id LIMIT $1)
+                   ORDER BY rank, priority DESC, run_after, id LIMIT $1)
     ) a JOIN job_list j ON j.id = a.id
-    ORDER BY j.status <> 'RUNNING', j.status = 'QUEUED', j.priority DESC, j.run_after, j.id
+    ORDER BY j.status <> 'RUNNING', j.status = 'QUEUED', j.rank, j.priority DESC, j.run_after, j.id
     LIMIT $1
 """
 
@@ -98,8 +99,8 @@ async def running_progress(
 
 
 # One statement, so all parts are of one moment.
-_DETAIL = """
-    SELECT j.*, nullif(j.run_after, 'infinity') AS due_at,
+_DETAIL = f"""
+    SELECT j.*, nullif(j.run_after, 'infinity') AS due_at, {QUEUE_POSITION} AS queue_position,
         coalesce((SELECT h.warnings FROM job_log_heads h WHERE h.job_id = j.id), 0) AS warnings,
         (SELECT to_jsonb(x) FROM (
             SELECT extractor, source_id, media_key, webpage_url, title, description, channel, channel_id, channel_url,
@@ -115,7 +116,7 @@ _DETAIL = """
         (SELECT jsonb_agg(to_jsonb(x) ORDER BY x.run_token) FROM job_attempts x WHERE x.job_id = j.id) AS attempts
     FROM job_list j
     WHERE j.id = $1
-"""
+"""  # noqa: S608  of words of this room alone
 
 
 async def detail(db: Database, job_id: int) -> JobDetail:
@@ -129,6 +130,7 @@ async def detail(db: Database, job_id: int) -> JobDetail:
         options=row["options"],
         max_attempts=row["max_attempts"],
         run_after=row["due_at"],
+        queue_position=row["queue_position"],
         duplicate_of=row["duplicate_of"],
         warnings=row["warnings"],
         metadata=row["metadata"] and pick(Metadata, row["metadata"]),

@@ -11,14 +11,18 @@ import asyncpg
 
 from z2d.store.clean import clean_text
 from z2d.store.database import Database
+from z2d.store.family import end_child, hold_parent
 from z2d.store.reads import summary
 from z2d.wire.errors import AlreadyFinished, Conflict, JobNotFound
 from z2d.wire.jobs import FINISHED, JobStatus, JobSummary, StageName
 
-_LOCK = "SELECT status, dedup_key FROM jobs WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"
+_LOCK = """
+    SELECT status, dedup_key, cancel_requested_at, rev FROM jobs WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE
+"""
 
 
-async def _lock(connection: Any, job_id: int) -> Any:
+async def lock_job(connection: Any, job_id: int) -> Any:
+    """Nobody else changes this job until the transaction ends; its row. Raises `JobNotFound`."""
     row = await connection.fetchrow(_LOCK, job_id)
     if row is None:
         raise JobNotFound(f"There is no job {job_id}.")
@@ -50,19 +54,22 @@ async def ask_cancel(db: Database, job_id: int, by: str = "local") -> JobSummary
     """
     by = clean_text(by, 200)
     async with db.transaction() as connection:
-        status = JobStatus((await _lock(connection, job_id))["status"])
+        parent_id = await hold_parent(connection, job_id)
+        status = JobStatus((await lock_job(connection, job_id))["status"])
         if status in FINISHED and status != JobStatus.CANCELLED:
             raise AlreadyFinished(f"Job {job_id} has already finished: it is {status}.")
         if status not in FINISHED:
             await connection.execute(_WANT_CANCEL, job_id, by)
             if status == JobStatus.WAITING:
                 await connection.execute(_WANT_CANCEL_OF_CHILDREN, job_id, by)
+            if status == JobStatus.QUEUED:
+                await end_child(connection, parent_id, JobStatus.CANCELLED)
     return await summary(db, job_id)
 
 
 _QUEUE_AGAIN = """
     UPDATE jobs SET status = 'QUEUED', run_after = clock_timestamp(), bytes = 0,
-        forced = forced OR status = 'COMPLETED',
+        forced = forced OR status = 'COMPLETED' AND kind = 'MEDIA',  -- a list is only looked at again
         stage = $2
     WHERE id = $1
 """
@@ -89,7 +96,7 @@ async def retry(db: Database, job_id: int, from_stage: StageName | None = None) 
     again = order[order.index(from_stage) :] if from_stage else []
     try:
         async with db.transaction() as connection:
-            row = await _lock(connection, job_id)
+            row = await lock_job(connection, job_id)
             if JobStatus(row["status"]) not in FINISHED:
                 raise Conflict(f"Job {job_id} is {row['status']}; only a finished job can be run again.")
             await connection.execute(_QUEUE_AGAIN, job_id, from_stage)
@@ -100,16 +107,18 @@ async def retry(db: Database, job_id: int, from_stage: StageName | None = None) 
     return await summary(db, job_id)
 
 
-_MARK_DELETED = "UPDATE jobs SET deleted_at = clock_timestamp() WHERE id = $1"
+_MARK_DELETED = "UPDATE jobs SET deleted_at = clock_timestamp(), delete_files = $2 WHERE id = $1"
 
 
-async def mark_deleted(db: Database, job_id: int) -> None:
-    """Take a finished job out of every list; its rows and files are removed later.
+async def mark_deleted(db: Database, job_id: int, *, files: bool = False) -> JobSummary:
+    """Take a finished job out of every list; its rows, and with `files` its files, are removed some days later.
 
-    Raises `JobNotFound`, and `Conflict` when the job is not finished.
+    Gives the job as it was. Raises `JobNotFound`, and `Conflict` when the job is not finished.
     """
     async with db.transaction() as connection:
-        row = await _lock(connection, job_id)
+        row = await lock_job(connection, job_id)
         if JobStatus(row["status"]) not in FINISHED:
             raise Conflict(f"Job {job_id} is {row['status']}; cancel it first.")
-        await connection.execute(_MARK_DELETED, job_id)
+        before = await summary(connection, job_id)
+        await connection.execute(_MARK_DELETED, job_id, files)
+    return before

@@ -29,6 +29,14 @@ async def beat(db: Database, worker_id: str) -> bool:
     return bool(await db.fetchval(_BEAT, worker_id))
 
 
+_DESCRIBE = "UPDATE workers SET capacity = $2, has_room = $3 WHERE id = $1"
+
+
+async def describe_worker(db: Database, worker_id: str, *, capacity: int, has_room: bool) -> None:
+    """Keep what others may know of a worker: its slots now, and whether its disk has room to begin something."""
+    await db.execute(_DESCRIBE, worker_id, capacity, has_room)
+
+
 _RETIRE = "UPDATE workers SET state = 'GONE' WHERE id = $1"
 
 

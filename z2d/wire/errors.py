@@ -48,6 +48,24 @@ class InvalidRequest(Z2Error):
     code, status = "invalid_request", 400
 
 
+class FilterInvalid(Z2Error):
+    """The filter cannot be understood."""
+
+    code, status = "filter_invalid", 400
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: list[dict[str, str]] | None = None,
+        retry_after: int | None = None,
+        position: int | None = None,
+    ) -> None:
+        """`position` is the character at fault, from 0; known only where the filter was read, not over the wire."""
+        super().__init__(detail, errors=errors, retry_after=retry_after)
+        self.position = position
+
+
 class Unauthorized(Z2Error):
     """A valid token is needed: send it as 'Authorization: Bearer TOKEN'."""
 
@@ -88,6 +106,18 @@ class FileNotFound(Z2Error):
     """The job has no such file, or it is no longer on disk."""
 
     code, status = "file_not_found", 404
+
+
+class TargetNotFound(Z2Error):
+    """There is no publishing target of this name."""
+
+    code, status = "target_not_found", 404
+
+
+class FeedNotFound(Z2Error):
+    """There is no such feed, or nothing of that name in it."""
+
+    code, status = "feed_not_found", 404
 
 
 class TranscriptNotFound(Z2Error):

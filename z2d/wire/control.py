@@ -1,0 +1,152 @@
+"""What a person does to jobs that are there, one or many, and to the queue as a whole."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from z2d.wire.base import GivenTime, UtcTime, Wire
+from z2d.wire.jobs import DisplayStatus, JobId, JobOptions, JobStatus, JobSummary, StageName, Tag
+
+MOST_JOBS = 1000  # of one `POST /api/jobs/actions`
+
+
+class QueueMode(StrEnum):
+    """What the queue does as a whole."""
+
+    ACTIVE = "ACTIVE"
+    """Jobs start as slots get free."""
+    DRAINING = "DRAINING"
+    """What runs is finished; nothing starts."""
+    PAUSED = "PAUSED"
+    """Nothing runs and nothing starts; what ran keeps its place and goes on when the queue is resumed."""
+
+
+class JobChanges(Wire):
+    """Body of `PATCH /api/jobs/{id}`: what is named is changed, everything else stays."""
+
+    priority: int | None = Field(
+        None, ge=-100, le=100, description="Of a job that is not finished; a job that was moved takes its place again"
+    )
+    tags: list[Tag] | None = Field(None, max_length=32, description="The new tags, all of them")
+    options: JobOptions | None = Field(
+        None, description="Of a job that waits in the queue; options that are not named stay"
+    )
+    rev: int | None = Field(None, ge=0, description="Refuse (412) unless this is the job's rev")
+
+
+class MoveRequest(Wire):
+    """Body of `POST /api/jobs/{id}/move`. The place holds until the job's priority is set."""
+
+    to: Literal["first", "last"]
+
+
+class QueueChanges(Wire):
+    """Body of `PATCH /api/queue`."""
+
+    slots: int | None = Field(
+        ge=1, le=64, description="Jobs at once, of each worker; null: as each worker was started (Z2_SLOTS)"
+    )
+
+
+class PauseQueue(Wire):
+    """Body of `POST /api/queue/pause`."""
+
+    drain: bool = Field(False, description="Let what runs finish, and start nothing")
+
+
+class SiteGate(Wire):
+    """A site that is left alone for a while, because it asked for that."""
+
+    site: str
+    until: UtcTime
+    reason: str
+    strikes: int
+
+
+class QueueState(Wire):
+    """The queue as a whole. Every number counts jobs; `slots` and `busy` are of all living workers together."""
+
+    mode: QueueMode
+    slots: int
+    slots_per_worker: int | None = Field(description="What was set at runtime; null: as each worker was started")
+    workers: int
+    busy: int
+    ready: int = Field(description="Could start now, if a slot were free")
+    scheduled: int = Field(description="Wait for a time")
+    paused: int = Field(description="Wait for a person")
+    waiting: int = Field(description="Wait for the jobs that came from them")
+    gates: list[SiteGate]
+    next: list[JobSummary] = Field(description="The jobs that are ready, in the order in which they start")
+
+
+class WhyCode(StrEnum):
+    """Why a job is where it is."""
+
+    FINISHED = "FINISHED"
+    RUNNING = "RUNNING"
+    ENDING = "ENDING"
+    CHILDREN = "CHILDREN"
+    HELD = "HELD"
+    SCHEDULED = "SCHEDULED"
+    RETRY = "RETRY"
+    SITE = "SITE"
+    QUEUE_PAUSED = "QUEUE_PAUSED"
+    QUEUE_DRAINING = "QUEUE_DRAINING"
+    NO_WORKER = "NO_WORKER"
+    DISK_FULL = "DISK_FULL"
+    SLOTS = "SLOTS"
+    STARTING = "STARTING"
+
+
+class Why(Wire):
+    """Why a job runs, waits or has ended: one line for a person, a word for programs."""
+
+    id: int
+    status: DisplayStatus
+    code: WhyCode
+    sentence: str
+    until: UtcTime | None = Field(None, description="When that is over, where it is known")
+    queue_position: int | None = Field(None, description="1: the next to start")
+
+
+class JobFilter(Wire):
+    """Which jobs; what is left out filters nothing. The names are those of `GET /api/jobs`."""
+
+    status: list[JobStatus] = Field(default=[], max_length=6)
+    site: str | None = Field(None, min_length=1, max_length=200)
+    channel: str | None = Field(None, min_length=1, max_length=200)
+    tag: str | None = Field(None, min_length=1, max_length=200)
+    q: str | None = Field(None, min_length=1, max_length=200)
+    since: GivenTime | None = None
+    until: GivenTime | None = None
+
+
+class ManyJobs(Wire):
+    """Body of `POST /api/jobs/actions`: one action on the jobs of a list, or on those that a filter finds."""
+
+    action: Literal["cancel", "pause", "resume", "retry", "delete", "restore"]
+    ids: list[JobId] | None = Field(None, min_length=1, max_length=MOST_JOBS)
+    filter: JobFilter | None = Field(None, description="In place of ids; jobs the action does not fit are left out")
+    after: int = Field(0, ge=0, description="With a filter: only jobs of a larger id (`next_after` of the call before)")
+    from_stage: StageName | None = Field(None, description="For retry: this stage and all later ones run again")
+    files: bool = Field(False, description="For delete: the files go too")
+    dry_run: bool = Field(False, description="Say which jobs it would be; change nothing")
+
+
+class RefusedJob(Wire):
+    """A job that the action did not fit."""
+
+    id: int
+    code: str
+    detail: str
+
+
+class ManyAnswer(Wire):
+    """What became of it."""
+
+    done: list[int]
+    refused: list[RefusedJob]
+    next_after: int | None = Field(description="The filter finds more: call again with this as `after`")
