@@ -198,28 +198,31 @@ async def save_analysis(connection: Any, job_id: int, found: Analysis) -> None:
     )
 
 
+# what the stage could not do, the publisher tries again a little later
 _SAVE_PUBLICATION = """
-    INSERT INTO job_publishing (job_id, target, kind, event, status, attempt, idempotency_key, content_hash, remote_id,
-        remote_url, error_class, error_message, published_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-    ON CONFLICT (job_id, target, event) DO UPDATE SET status = $5, attempt = $6, content_hash = $8, remote_id = $9,
-        remote_url = $10, error_class = $11, error_message = $12, published_at = $13
+    INSERT INTO job_publishing AS p (job_id, target, kind, event, status, attempt, idempotency_key, content_hash,
+        remote_id, remote_url, error_class, error_message, published_at, run_after)
+    VALUES ($1, $2, $3, $4, $5, $6, gen_random_uuid()::text, $7, $8, $9, $10, $11, $12,
+        clock_timestamp() + CASE WHEN $5 = 'PENDING' THEN interval '30 s' ELSE interval '0' END)
+    ON CONFLICT (job_id, target, event) DO UPDATE SET status = $5, attempt = $6, content_hash = $7, remote_id = $8,
+        remote_url = $9, error_class = $10, error_message = $11, published_at = $12, run_after = excluded.run_after,
+        check_first = false, run_token = p.run_token + 1, worker_id = NULL, lease_until = NULL,
+        idempotency_key = CASE WHEN p.content_hash = $7 THEN p.idempotency_key ELSE excluded.idempotency_key END
 """
 
 
 async def save_publications(connection: Any, job_id: int, publications: Sequence[Publication]) -> None:
-    """What became of each target; one row per target and event, whose idempotency key stays the same for ever."""
+    """What became of each target; one row per target and event, whose idempotency key is that of its content."""
     await connection.executemany(
         _SAVE_PUBLICATION,
         [
             (
                 job_id,
-                target := clean_text(one.target, _NAME_LIMIT),
+                clean_text(one.target, _NAME_LIMIT),
                 one.kind,
-                event := clean_text(one.event, _NAME_LIMIT),
+                one.event,
                 one.status,
                 one.attempt,
-                f"{job_id}:{target}:{event}",
                 clean_or_none(one.content_hash, _NAME_LIMIT),
                 clean_or_none(one.remote_id),
                 clean_or_none(one.remote_url),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from z2d.store import outbox
 from z2d.store.claims import ERROR_TEXT, Claim, LeaseLost
 from z2d.store.clean import clean_int, clean_json, clean_key, clean_or_none, clean_real, clean_text
 from z2d.store.database import Database
@@ -136,6 +137,9 @@ async def finish_stage(
         if analysis is not None:
             await save_analysis(connection, claim.job_id, analysis)
         await save_publications(connection, claim.job_id, publications)
+        for published in publications:  # what the library is given, the other targets are to have too
+            if published.kind == outbox.LIBRARY and published.content_hash:
+                await outbox.enqueue(connection, claim.job_id, "publish", published.content_hash)
         await connection.execute(_DONE, claim.job_id, stage, input_hash, clean_json(checkpoint), claim.run_token)
 
 

@@ -234,10 +234,12 @@ class Publication(Wire):
     """What became of one publishing target of a job."""
 
     target: str
-    kind: str
-    event: str = "publish"
+    kind: Literal["library", "feed", "webhook", "notification", "objects"]
+    event: Literal["publish", "finished", "failed", "attention"] = "publish"
     status: PublishStatus
     attempt: int = 0
+    max_attempts: int = 8
+    run_after: UtcTime | None = Field(None, description="Of a PENDING one: when it is tried (again)")
     content_hash: str | None = None
     remote_id: str | None = None
     remote_url: str | None = Field(None, description="Where the published thing lies: a folder or a URL")
