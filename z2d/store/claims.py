@@ -216,16 +216,9 @@ async def end_run(
 
 
 async def _end(db: Database, claim: Claim, wanted: JobStatus, **how: Any) -> JobStatus:
+    """End the run and all that hangs on it in one transaction; the last child of a collection ends that too."""
     async with db.transaction() as connection:
-        return await end_run(connection, claim.fence, wanted, **how)
-
-
-async def _end(db: Database, claim: Claim, wanted: JobStatus, **how: Any) -> JobStatus:
-    """End the run; the last child of a collection ends its collection in the same transaction."""
-    if claim.parent_id is None:
-        return await end_run(db, claim.fence, wanted, **how)
-    async with db.transaction() as connection:
-        parent_id = await hold_parent(connection, claim.job_id)
+        parent_id = None if claim.parent_id is None else await hold_parent(connection, claim.job_id)
         status = await end_run(connection, claim.fence, wanted, **how)
         await end_child(connection, parent_id, status)
     return status
