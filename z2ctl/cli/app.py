@@ -127,6 +127,8 @@ def exit_code(error: errors.Z2Error) -> int:
     """The exit code of a wire error."""
     if isinstance(error, errors.DaemonUnreachable | errors.ShuttingDown):
         return UNREACHABLE
+    if isinstance(error, errors.FilterInvalid):
+        return USAGE
     if error.status == 404:
         return NOT_FOUND
     return REFUSED if 400 <= error.status < 500 else FAILED

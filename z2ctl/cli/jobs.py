@@ -9,7 +9,7 @@ import click
 from z2ctl import text
 from z2ctl.cli.app import App
 from z2ctl.cli.output import Cell, Column, Page, say
-from z2ctl.cli.parameters import JOB_ID, json_option, past
+from z2ctl.cli.parameters import JOB_ID, filter_of, json_option, past
 from z2ctl.client import Client, Json
 
 LARGEST_PAGE = 500
@@ -19,6 +19,7 @@ SHOWN_FROM = {"LENGTH": 112, "CHANNEL": 104, "TOOK": 72, "ID": 40}
 
 
 @click.command("list")
+@click.argument("conditions", nargs=-1, metavar="[FILTER]...")
 @click.option(
     "--status",
     multiple=True,
@@ -35,6 +36,7 @@ SHOWN_FROM = {"LENGTH": 112, "CHANNEL": 104, "TOOK": 72, "ID": 40}
 @click.pass_obj
 def list_command(
     app: App,
+    conditions: tuple[str, ...],
     status: tuple[str, ...],
     limit: int,
     since: str | None,
@@ -45,10 +47,17 @@ def list_command(
 ) -> None:
     """List jobs, the newest first.
 
+    \b
+    FILTER:  status:failed site:youtube channel:"X Y" tag:talk age<7d duration>30m
+             since:2026-01-01 error:rate_limited "two words"
+    A comma means any of them, a minus in front turns a condition around (put -- before it).
+    In most shells < and > need quotes: z2ctl list 'status:failed age<7d'
+
     In a pipe: one job per line, fields apart by tabs: id, state, stage, progress, site, duration in ms, created,
     title, url.
     """
     query = {
+        "filter": filter_of(conditions),
         "status": list(status),
         "since": since,
         "q": words,
@@ -69,7 +78,11 @@ def list_command(
         if total > len(jobs):
             say(f"{len(jobs)} of {text.plural(total, 'job')}; --limit shows more.")
     else:
-        say("No jobs match." if status or since or words or site else "No jobs yet: z2ctl submit URL, or z2ctl run.")
+        say(
+            "No jobs match."
+            if conditions or status or since or words or site
+            else "No jobs yet: z2ctl submit URL, or z2ctl run."
+        )
 
 
 def fetch(client: Client, limit: int, query: dict[str, Any]) -> tuple[list[Json], int]:

@@ -13,6 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 JOB_ID = click.IntRange(min=1, max=2**63 - 1)
 _DISTANCE = re.compile(r"([+-]?)(\d{1,6})\s*([smhdw])")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
+_HEAD = re.compile(r"-?[A-Za-z_]+\s*(<=|>=|<|>|:|=)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -27,6 +28,24 @@ def json_option(command: F) -> F:
         "--json", is_flag=True, expose_value=False, callback=remember, help="One JSON object per line, for programs."
     )
     return option(command)
+
+
+def filter_of(conditions: tuple[str, ...]) -> str | None:
+    """The arguments of a verb as one line of the filter language, or None where there are none.
+
+    A single argument is the line as it is. Of several, one with blanks had its quotes taken by the shell: it gets them
+    back (`channel:"X Y"` arrives as `channel:X Y`).
+    """
+    if len(conditions) == 1:
+        return conditions[0]
+    return " ".join(_quoted(one) for one in conditions) or None
+
+
+def _quoted(condition: str) -> str:
+    if '"' in condition or not re.search(r"\s", condition):
+        return condition
+    head = _HEAD.match(condition)
+    return f'{head[0]}"{condition[head.end() :]}"' if head else f'"{condition}"'
 
 
 def past(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

@@ -96,8 +96,16 @@ LIST = (
     Example(name="newest", summary="The newest jobs", query={"limit": 20}),
     Example(name="failed", summary="What failed lately", query={"status": ["FAILED"], "since": "2026-01-01T00:00:00Z"}),
     Example(name="by_title", summary="By title", query={"q": "owls", "sort": "title", "order": "asc"}),
+    Example(name="filter", summary="Conditions in one line",
+            query={"filter": 'status:failed -site:youtube age<7d duration>30m "two words"'}),
+    Example(
+        name="wrong_filter",
+        summary="A filter that cannot be understood: what is wrong, and where",
+        query={"filter": "age<7d statsu:failed"},
+        status=400,
+    ),
     Example(name="too_far", summary="A deep offset is refused", query={"offset": 10001}, status=400),
-)
+)  # fmt: skip
 
 SHOW = (
     Example(name="completed", summary="A completed job", path={"job_id": 1}),

@@ -10,7 +10,7 @@ from z2d.api.middleware import CALLER
 from z2d.api.queries import ListParams, NoQuery
 from z2d.api.reading import header_text, path_id
 from z2d.store import reads, requests, submission
-from z2d.wire import errors
+from z2d.wire import errors, filters
 from z2d.wire.jobs import JobStatus, NewJob, RetryRequest, SubmittedJob
 
 KEY_HEADER = "Idempotency-Key"
@@ -41,7 +41,8 @@ async def submit(request: web.Request, query: NoQuery, body: NewJob) -> web.Resp
 
 async def list_jobs(request: web.Request, query: ListParams) -> web.Response:
     """A page of jobs. `next_cursor` leads on at the same cost at any depth."""
-    return answer(await reads.page(request.app[DB], reads.ListQuery(**dict(query))))
+    asked = reads.ListQuery(**{**dict(query), "filter": filters.parse(query.filter or "")})
+    return answer(await reads.page(request.app[DB], asked))
 
 
 async def show(request: web.Request, query: NoQuery) -> web.Response:

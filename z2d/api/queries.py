@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from z2d.wire.base import GivenTime, Wire
+from z2d.wire.filters import LONGEST
 from z2d.wire.jobs import JobStatus, LevelName, StageName
 
 MAX_OFFSET = 10_000
@@ -25,6 +26,7 @@ _DIGITS = BeforeValidator(_number)
 # Text that is compared with the database's, which cannot hold control characters.
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 Seq = Annotated[int, Field(ge=0), _DIGITS]
+FilterText = Annotated[str, StringConstraints(max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
 class NoQuery(Wire):
@@ -51,6 +53,12 @@ class ListParams(Wire):
     tag: Words | None = None
     since: GivenTime | None = Field(None, description="Submitted at or after this time")
     until: GivenTime | None = Field(None, description="Submitted before this time")
+    parent: Annotated[int, Field(ge=1, le=2**63 - 1), _DIGITS] | None = Field(
+        None, description="Only the children of this collection"
+    )
+    filter: FilterText | None = Field(
+        None, description='Conditions in one line, like `status:failed site:youtube age<7d "two words"`'
+    )
 
 
 class LogParams(Wire):

@@ -88,6 +88,7 @@ def _jobs() -> tuple[Route, ...]:
             tag="jobs",
             query=ListParams,
             answers={200: Answer(model=Page[JobSummary], description="A page of jobs")},
+            errors=(errors.FilterInvalid,),
             examples=examples.LIST,
         ),
         Route(

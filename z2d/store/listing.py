@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from z2d.store.clean import clean_text
+from z2d.store.filtering import Where, where
 from z2d.wire.errors import InvalidRequest
+from z2d.wire.filters import Filter, Term
 from z2d.wire.jobs import JobStatus
 
 COUNT_LIMIT = 10_000  # a filtered list is counted no further
@@ -29,7 +30,8 @@ Sort = Literal["created_at", "finished_at", "title", "status", "priority"]
 class ListQuery:
     """What to list. Empty or None filters nothing; `since` <= created_at < `until`; `cursor` comes from a page before.
 
-    `q`: every word of it begins a word of the title or the URL.
+    `q`: every word of it begins a word of the title or the URL. `filter`: a person's line, as
+    z2d.wire.filters reads it.
     """
 
     limit: int = 50
@@ -44,6 +46,22 @@ class ListQuery:
     tag: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    parent: int | None = None
+    filter: Filter = ()
+
+    def terms(self) -> Filter:
+        """All filters of this list in one form."""
+        fields = {
+            "site": self.site,
+            "channel": self.channel,
+            "tag": self.tag,
+            "since": self.since,
+            "until": self.until,
+            "parent": self.parent,
+        }
+        status = (Term("status", tuple(sorted(set(map(str, self.status))))),) if self.status else ()
+        given = tuple(Term(key, (value,)) for key, value in fields.items() if value is not None)
+        return (*status, *given, *((Term("words", (self.q,)),) if self.q is not None else ()), *self.filter)
 
 
 class _Key(NamedTuple):
@@ -63,52 +81,22 @@ _KEYS: Mapping[str, tuple[_Key, ...]] = {
     "priority": (_Key("j.priority", "smallint"), _CREATED, _ID),
 }
 
-_WORD = re.compile(r"[^\W_]+")
 
-
-class Filter(NamedTuple):
-    """Conditions on `jobs j`, and the values of $1, $2 ... in them."""
-
-    where: str
-    args: list[Any]
-
-
-def filter_of(query: ListQuery) -> Filter:
+def filter_of(query: ListQuery) -> Where:
     """The conditions of everything but the place in the list."""
-    conditions = ["j.deleted_at IS NULL"]
-    args: list[Any] = []
-    if query.status:  # as literals: they come from an enum, and the planner knows how frequent each one is
-        words = ", ".join(f"'{JobStatus(status)}'" for status in sorted(set(query.status)))
-        conditions.append(f"j.status IN ({words})")
-    for condition, value in (
-        ("j.site = {}", query.site and clean_text(query.site)),
-        ("EXISTS (SELECT FROM job_metadata c WHERE c.job_id = j.id AND c.channel = {})", query.channel),
-        ("(j.tags @> ARRAY[{}::text] AND j.tags <> '{{}}')", query.tag),
-        ("j.created_at >= {}", query.since),
-        ("j.created_at < {}", query.until),
-        ("z2_job_words(j.url, j.title) @@ to_tsquery('pg_catalog.simple', {})", _all_words(query.q)),
-    ):
-        if value is not None:
-            args.append(clean_text(value) if isinstance(value, str) else value)
-            conditions.append(condition.format(f"${len(args)}"))
-    return Filter(" AND ".join(conditions), args)
-
-
-def _all_words(q: str | None) -> str | None:
-    """A text search query for every word of `q`, each as the beginning of a word; one without words finds nothing."""
-    return None if q is None else " & ".join(f"{word}:*" for word in _WORD.findall(clean_text(q)))
+    return where(query.terms())
 
 
 def page_sql(query: ListQuery) -> tuple[str, list[Any]]:
     """The statement for one page and its values. It asks for one row more than the page has, to know of a next one."""
-    where, args = filter_of(query)
+    conditions, args = filter_of(query)
     keys = _KEYS[query.sort]
     descending = query.order == "desc"
     order = ", ".join(f"{key.sql} {'DESC' if descending else 'ASC'}" for key in keys)
     if query.cursor is not None:
         values = _read_cursor(query, keys)
         places = ", ".join(f"${len(args) + number}::text::{key.type}" for number, key in enumerate(keys, 1))
-        where += f" AND ({', '.join(key.sql for key in keys)}) {'<' if descending else '>'} ({places})"
+        conditions += f" AND ({', '.join(key.sql for key in keys)}) {'<' if descending else '>'} ({places})"
         args += values
     place = f"LIMIT {int(query.limit) + 1}"  # in the text: a plan for an unknown limit reads a tenth of the table
     if query.offset and query.cursor is None:
@@ -116,18 +104,19 @@ def page_sql(query: ListQuery) -> tuple[str, list[Any]]:
         place += f" OFFSET ${len(args)}"
     marks = ", ".join(f"({key.sql})::text AS mark_{number}" for number, key in enumerate(keys))
     # the page is picked from an index alone; whole rows are read for its few jobs only
-    picked = f"SELECT j.id FROM jobs j WHERE {where} ORDER BY {order} {place}"  # noqa: S608
+    picked = f"SELECT j.id FROM jobs j WHERE {conditions} ORDER BY {order} {place}"  # noqa: S608
     return f"SELECT j.*, {marks} FROM ({picked}) p JOIN job_list j ON j.id = p.id ORDER BY {order}", args  # noqa: S608
 
 
 def count_sql(query: ListQuery) -> tuple[str, list[Any]]:
     """The statement that counts the list (up to COUNT_LIMIT where filters go beyond the status) and its values."""
-    if all(value is None for value in (query.site, query.channel, query.tag, query.since, query.until, query.q)):
-        if not query.status:
-            return "SELECT coalesce(sum(jobs), 0)::bigint FROM job_counts", []
+    terms = query.terms()
+    if not terms:
+        return "SELECT coalesce(sum(jobs), 0)::bigint FROM job_counts", []
+    if terms == ListQuery(status=query.status).terms():
         return "SELECT coalesce(sum(jobs), 0)::bigint FROM job_counts WHERE status = ANY($1)", [list(query.status)]
-    where, args = filter_of(query)
-    return f"SELECT count(*) FROM (SELECT FROM jobs j WHERE {where} LIMIT {COUNT_LIMIT}) counted", args  # noqa: S608
+    conditions, args = filter_of(query)
+    return f"SELECT count(*) FROM (SELECT FROM jobs j WHERE {conditions} LIMIT {COUNT_LIMIT}) counted", args  # noqa: S608
 
 
 def cursor_of(query: ListQuery, row: Mapping[str, Any]) -> str:
