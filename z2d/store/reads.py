@@ -8,9 +8,9 @@ from typing import Any
 from z2d.store.database import Database
 from z2d.store.listing import ListQuery, count_sql, cursor_of, page_sql
 from z2d.store.queue import QUEUE_POSITION
-from z2d.store.rows import job_summary, pick, summary_fields
+from z2d.store.rows import job_error, job_summary, pick, summary_fields
 from z2d.wire.errors import FileNotFound, JobNotFound, TranscriptNotFound
-from z2d.wire.jobs import AttemptInfo, JobDetail, JobSummary, Page, StageInfo, StageName, StageStatus
+from z2d.wire.jobs import AttemptInfo, Child, JobDetail, JobSummary, Page, StageInfo, StageName, StageStatus
 from z2d.wire.library import Analysis, FileInfo, Metadata, Publication, Segment, Transcript, TranscriptHead
 
 __all__ = [
@@ -113,7 +113,11 @@ _DETAIL = f"""
         (SELECT to_jsonb(x) FROM transcripts x WHERE x.job_id = j.id AND x.is_primary) AS transcript,
         (SELECT to_jsonb(x) FROM job_analysis x WHERE x.job_id = j.id AND x.is_current) AS analysis,
         (SELECT jsonb_agg(to_jsonb(x) ORDER BY x.id) FROM job_publishing x WHERE x.job_id = j.id) AS publishing,
-        (SELECT jsonb_agg(to_jsonb(x) ORDER BY x.run_token) FROM job_attempts x WHERE x.job_id = j.id) AS attempts
+        (SELECT jsonb_agg(to_jsonb(x) ORDER BY x.run_token) FROM job_attempts x WHERE x.job_id = j.id) AS attempts,
+        (SELECT jsonb_agg(to_jsonb(x) ORDER BY x.position, x.id) FROM (
+            SELECT id, position, url, title, status, display_status, outcome, progress, duplicate_of, stage,
+                error_class, error_message
+            FROM job_list WHERE parent_id = j.id) x) AS children
     FROM job_list j
     WHERE j.id = $1
 """  # noqa: S608  of words of this room alone
@@ -140,6 +144,7 @@ async def detail(db: Database, job_id: int) -> JobDetail:
         analysis=row["analysis"] and pick(Analysis, row["analysis"]),
         publishing=[pick(Publication, one) for one in row["publishing"] or []],
         attempts=[pick(AttemptInfo, one, worker=one["worker_id"]) for one in row["attempts"] or []],
+        children=[pick(Child, one, error=job_error(one)) for one in row["children"] or []],
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from z2d.store.claims import LeaseLost, end_run
 from z2d.store.database import Database
+from z2d.store.family import end_child, hold_parent
 from z2d.store.lines import append_lines, line, notify
 from z2d.wire.jobs import JobStatus, LogLevel
 from z2d.wire.reasons import HINTS, ErrorClass
@@ -50,6 +51,7 @@ async def _take_up(db: Database) -> list[int]:
     for row in await db.fetch(_HELD_BY_GONE):
         job_id: int = row["id"]
         async with db.transaction() as connection:
+            parent_id = await hold_parent(connection, job_id)
             try:
                 status = await end_run(
                     connection,
@@ -64,6 +66,7 @@ async def _take_up(db: Database) -> list[int]:
             what = "; it goes back into the queue" if status == JobStatus.QUEUED else f"; it is {status} now"
             said = line(LogLevel.WARNING, row["stage"], "z2", f"The worker of this job is gone{what}.")
             last_seq = await append_lines(connection, job_id, [said])
+            await end_child(connection, parent_id, status)
         appended[job_id] = last_seq
     if appended:
         await notify(db, appended)

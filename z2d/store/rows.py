@@ -16,13 +16,20 @@ W = TypeVar("W", bound=Wire)
 def summary_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a JobSummary, or a model derived from it, is made of; `row` is one of the view job_list."""
     fields = {name: row[name] for name in _SUMMARY_FIELDS}
-    fields["error"] = row["error_class"] and JobError(
+    fields["error"] = job_error(row)
+    return fields
+
+
+def job_error(row: Mapping[str, Any]) -> JobError | None:
+    """Why a job failed, or its last try."""
+    if not row["error_class"]:
+        return None
+    return JobError(
         code=row["error_class"],
         stage=row["stage"],
         message=row["error_message"] or "",
         hint=hint(row["error_class"]),
     )
-    return fields
 
 
 def job_summary(row: Mapping[str, Any]) -> JobSummary:

@@ -34,7 +34,8 @@ async def submit(
 ) -> tuple[JobSummary, bool]:
     """Queue a job, or find the one that answers for it: (job, was it there before).
 
-    An unfinished job of the same `dedup_key` answers, and a completed one unless `job.force`; so does the job that the
+    An unfinished job of the same `dedup_key` answers, and a completed one unless `job.force` or it is a collection,
+    which has new entries when it is asked for again; so does the job that the
     same submitter made with the same `client_key`. Raises `Conflict` when that one has another URL.
     """
     submitter = clean_text(submitted_by, 200)
@@ -68,7 +69,7 @@ async def _same_request(db: Database, submitter: str, client_key: str, url: str)
 _DUPLICATE = """
     SELECT id FROM jobs
     WHERE dedup_key = $1 AND deleted_at IS NULL
-      AND (status IN ('QUEUED', 'RUNNING', 'WAITING') OR status = 'COMPLETED' AND NOT $2)
+      AND (status IN ('QUEUED', 'RUNNING', 'WAITING') OR status = 'COMPLETED' AND NOT $2 AND kind = 'MEDIA')
     ORDER BY status = 'COMPLETED', id DESC
     LIMIT 1
 """
@@ -93,7 +94,8 @@ _INSERT = """
     RETURNING id
 """
 _COMPLETED_MEANWHILE = """
-    SELECT EXISTS (SELECT FROM jobs WHERE dedup_key = $1 AND deleted_at IS NULL AND status = 'COMPLETED')
+    SELECT EXISTS (
+        SELECT FROM jobs WHERE dedup_key = $1 AND deleted_at IS NULL AND status = 'COMPLETED' AND kind = 'MEDIA')
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from z2d.store.collections import sweep
 from z2d.store.database import Database
 
 _FOLD_COUNTS = """
@@ -17,9 +18,10 @@ _FORGET_WORKERS = """
 
 
 async def upkeep(db: Database) -> None:
-    """Fold the delta rows behind the statistics, and forget workers that have been gone for a day.
+    """Fold the delta rows behind the statistics, forget workers that have been gone for a day, end finished lists.
 
     Any number of daemons may do this at the same time.
     """
     await db.execute(_FOLD_COUNTS)
     await db.execute(_FORGET_WORKERS)
+    await sweep(db)
