@@ -87,7 +87,11 @@ def indexes(plan: list[dict[str, Any]]) -> set[str]:
 
 
 def scanned(plan: list[dict[str, Any]]) -> set[str]:
-    return {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"} - {"site_gates", "workers", "queue_settings"}
+    return {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"} - {
+        "site_gates",
+        "workers",
+        "queue_settings",
+    }
 
 
 async def test_claiming_reads_the_head_of_the_queue(full: Any) -> None:

@@ -122,7 +122,9 @@ CANCEL = (
     Example(name="queued", summary="A queued job is cancelled at once", path={"job_id": 3}, status=200),
     Example(name="running", summary="A running job is cancelled by its worker", path={"job_id": 2}, status=202),
     Example(name="finished", summary="A completed job stays as it is", path={"job_id": 1}, status=409),
-)
+    Example(name="delete", summary="Unless it is to be deleted, here with its files", path={"job_id": 1},
+            query={"purge": "true", "files": "true"}),
+)  # fmt: skip
 
 RETRY = (
     Example(name="again", summary="Keep finished stages", path={"job_id": 4}, body={}),

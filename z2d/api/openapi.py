@@ -44,6 +44,8 @@ _EVERYWHERE: tuple[type[errors.Z2Error], ...] = (
 )
 _TAGS = {
     "jobs": "Submitting, listing and steering jobs",
+    "control": "What a person does to jobs that are there",
+    "queue": "The queue as a whole",
     "logs": "What was logged while a job ran",
     "files": "What a job has made",
     "service": "The daemon itself",

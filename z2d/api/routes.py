@@ -5,7 +5,7 @@ The aiohttp routes and the OpenAPI document are both made from it, so neither ca
 
 from __future__ import annotations
 
-from z2d.api import batch, examples, files, jobs, live, loglines, service
+from z2d.api import batch, control, control_routes, examples, files, jobs, live, loglines, service
 from z2d.api.queries import (
     ListParams,
     LogParams,
@@ -43,7 +43,7 @@ _UPGRADE = {101: Answer(media=(), description="Switching protocols; the messages
 
 def routes() -> tuple[Route, ...]:
     """Every call of the contract."""
-    return (*_submitting(), *_jobs(), *_of_one_job(), *_service(), *_sockets())
+    return (*_submitting(), *_jobs(), *_of_one_job(), *control_routes.routes(), *_service(), *_sockets())
 
 
 def _submitting() -> tuple[Route, ...]:
@@ -104,14 +104,15 @@ def _jobs() -> tuple[Route, ...]:
         Route(
             method="DELETE",
             path="/api/jobs/{job_id}",
-            handler=jobs.cancel,
-            summary="Cancel a job",
+            handler=control.cancel_or_delete,
+            summary="Cancel a job, or delete a finished one",
             tag="jobs",
+            query=control.DeleteParams,
             answers={
-                200: Answer(model=JobSummary, description="The job is cancelled"),
+                200: Answer(model=JobSummary, description="The job is cancelled; or it was this, and is deleted"),
                 202: Answer(model=JobSummary, description="The job is being cancelled"),
             },
-            errors=(errors.JobNotFound, errors.AlreadyFinished),
+            errors=(errors.JobNotFound, errors.AlreadyFinished, errors.Conflict),
             examples=examples.CANCEL,
         ),
         Route(

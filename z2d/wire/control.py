@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from z2d.wire.base import GivenTime, UtcTime, Wire
-from z2d.wire.jobs import DisplayStatus, JobId, JobOptions, JobStatus, JobSummary, StageName, Tag
+from z2d.wire.base import UtcTime, Wire
+from z2d.wire.filters import LONGEST
+from z2d.wire.jobs import DisplayStatus, JobId, JobOptions, JobSummary, StageName, Tag
 
 MOST_JOBS = 1000  # of one `POST /api/jobs/actions`
 
@@ -112,25 +113,22 @@ class Why(Wire):
     queue_position: int | None = Field(None, description="1: the next to start")
 
 
-class JobFilter(Wire):
-    """Which jobs; what is left out filters nothing. The names are those of `GET /api/jobs`."""
-
-    status: list[JobStatus] = Field(default=[], max_length=6)
-    site: str | None = Field(None, min_length=1, max_length=200)
-    channel: str | None = Field(None, min_length=1, max_length=200)
-    tag: str | None = Field(None, min_length=1, max_length=200)
-    q: str | None = Field(None, min_length=1, max_length=200)
-    since: GivenTime | None = None
-    until: GivenTime | None = None
+JobAction = Literal["cancel", "pause", "resume", "retry", "delete", "restore"]
 
 
 class ManyJobs(Wire):
     """Body of `POST /api/jobs/actions`: one action on the jobs of a list, or on those that a filter finds."""
 
-    action: Literal["cancel", "pause", "resume", "retry", "delete", "restore"]
+    action: JobAction
     ids: list[JobId] | None = Field(None, min_length=1, max_length=MOST_JOBS)
-    filter: JobFilter | None = Field(None, description="In place of ids; jobs the action does not fit are left out")
-    after: int = Field(0, ge=0, description="With a filter: only jobs of a larger id (`next_after` of the call before)")
+    filter: Annotated[str, StringConstraints(max_length=LONGEST)] | None = Field(
+        None,
+        description="In place of ids: conditions in one line, as in `GET /api/jobs`. Jobs that the action does not fit "
+        "are left out; a retry without from_stage fits those that failed or were cancelled",
+    )
+    after: int = Field(
+        0, ge=0, le=2**63 - 1, description="With a filter: only larger ids (`next_after` of the call before)"
+    )
     from_stage: StageName | None = Field(None, description="For retry: this stage and all later ones run again")
     files: bool = Field(False, description="For delete: the files go too")
     dry_run: bool = Field(False, description="Say which jobs it would be; change nothing")
