@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -33,11 +33,13 @@ from pydantic_settings import (
 )
 
 from z2d.wire import places
+from z2d.wire.jobs import JobOptions
 
 log = logging.getLogger(__name__)
 
 PREFIX = "Z2_"
-SECRETS = frozenset({"token", "database_url"})
+SECRETS = frozenset({"token", "database_url", "proxy"})
+PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 # read by z2ctl, or put into the environment of z2's own children and test runs
 OF_OTHERS = frozenset({"Z2_URL", "Z2_INSTALLATION", "Z2_JOB_ID", "Z2_CRASH_AT"})
 OF_LATER_VERSIONS = frozenset(
@@ -91,12 +93,37 @@ def _secret(value: object) -> object:
     return text
 
 
+def _proxy(value: object) -> object:
+    """A proxy's address; it may hold a password, so no message repeats it."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    try:
+        parts = urlsplit(text.strip()) if isinstance(text, str) else None
+        usable = parts is not None and parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port
+    except ValueError:  # a port that is none
+        usable = False
+    if not usable:
+        raise ValueError(f"an address like http://proxy.example:3128 is needed ({', '.join(PROXY_SCHEMES)})")
+    return text.strip() if isinstance(text, str) else text
+
+
 def _absolute(value: object) -> object:
     return Path(value).expanduser().absolute() if isinstance(value, str | Path) and os.fspath(value) else value
 
 
 Folder = Annotated[Path, BeforeValidator(_absolute)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Proxy = Annotated[SecretStr, BeforeValidator(_proxy)]
+ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+class ProfileTable(JobOptions):
+    """A table `[profiles.NAME]`: options of jobs, and what only the owner of the file may choose."""
+
+    description: str = ""
+    """What it is for, in a few words."""
+
+    proxy: Proxy | None = None
+    """Its requests go through this proxy. None: as all others."""
 
 
 class Settings(BaseSettings):
@@ -166,6 +193,16 @@ class Settings(BaseSettings):
 
     retry_scale: float = Field(default=1, gt=0)
     """Every wait before a retry is multiplied by this: 2 for a site that must not be annoyed, little for trying out."""
+
+    options: JobOptions = JobOptions()
+    """The table `[options]`: what every job gets unless its profile or the person says otherwise."""
+
+    profiles: dict[ProfileName, ProfileTable] = {}
+    """The tables `[profiles.NAME]`: named sets of options. `default` is that of jobs which name none."""
+
+    proxy: Proxy | None = None
+    """Proxy for all requests to sites: http, https, socks4, socks4a, socks5 or socks5h, and the only private address
+    that z2 will then connect to. None: no proxy."""
 
     ffmpeg: Folder | None = None
     """The ffmpeg program. None: the one on PATH, else the one of the imageio-ffmpeg wheel."""
@@ -257,20 +294,25 @@ def _near(name: str, known: set[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
-def _line(path: Path, key: str) -> str:
-    """`file:line` of a key; the parser keeps no positions, and the first line that assigns it is the one."""
-    pattern = re.compile(rf"""\s*(\[+\s*)?["']?{re.escape(key)}["']?\s*[=.\]]""")
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if pattern.match(text):
-            return f"{path}:{number}"
-    return str(path)
+def _line(path: Path, *keys: str) -> str:
+    """`file:line` of a key, or of one in a table; the parser keeps no positions, so the first line that names them in
+    their order is the one.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = 0
+    for key in keys:
+        pattern = re.compile(rf"""\s*(\[+[\s\w."'-]*)?["']?\b{re.escape(key)}["']?\s*[=.\]]""")
+        after = (number for number in range(max(found, 1), len(lines) + 1) if pattern.match(lines[number - 1]))
+        found = next(after, found)
+    return f"{path}:{found}" if found else str(path)
 
 
 def _sentence(error: ErrorDetails, overrides: Mapping[str, Any], files: Mapping[Path, Mapping[str, Any]]) -> str:
     """One mistake: where it stands, what stands there (unless it is a secret), what is needed."""
-    field = str(error["loc"][0])
-    where, value = _origin(field, overrides, files)
-    shown = "" if field in SECRETS or value is None else f" = {value!r}" if ":" in where else f"={value}"
+    names = [str(part) for part in error["loc"] if part != "[key]"]
+    where, value = _origin(names, overrides, files)
+    secret = names[-1] in SECRETS or value is None or isinstance(value, dict)
+    shown = "" if secret else f" = {value!r}" if ":" in where else f"={value}"
     context = error.get("ctx", {})
     needed = {
         "int_parsing": "a whole number is needed",
@@ -285,12 +327,17 @@ def _sentence(error: ErrorDetails, overrides: Mapping[str, Any], files: Mapping[
         "greater_than_equal": f"at least {context.get('ge')} is needed",
         "less_than_equal": f"at most {context.get('le')} is possible",
         "value_error": str(context.get("error")),
+        "extra_forbidden": f"there is no such option{_near(names[-1], set(ProfileTable.model_fields))}",
+        "string_pattern_mismatch": f"it does not fit the pattern {context.get('pattern')}",
     }.get(error["type"], error["msg"])
     return f"{where}{shown}: {needed}"
 
 
-def _origin(field: str, overrides: Mapping[str, Any], files: Mapping[Path, Mapping[str, Any]]) -> tuple[str, Any]:
-    """Where the value in use came from, in the order in which sources win, and what it was."""
+def _origin(names: list[str], overrides: Mapping[str, Any], files: Mapping[Path, Mapping[str, Any]]) -> tuple[str, Any]:
+    """Where the value in use came from, in the order in which sources win, and what it was. `names`: a field, and
+    where in it, if it is a table.
+    """
+    field = names[0]
     if field in overrides:
         return f"--{field.replace('_', '-')}", overrides[field]
     for name, value in os.environ.items():
@@ -300,5 +347,13 @@ def _origin(field: str, overrides: Mapping[str, Any], files: Mapping[Path, Mappi
         return f"credential {field}", None
     for path, content in reversed(list(files.items())):
         if field in content:
-            return f"{_line(path, field)}: {field}", content[field]
+            return f"{_line(path, *names)}: {'.'.join(names)}", _inside(content, names)
     return f"the default of {field}", None
+
+
+def _inside(content: Mapping[str, Any], names: list[str]) -> Any:
+    """What stands at the end of a path of keys."""
+    found: Any = content
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else found[int(name)] if isinstance(found, list) else None
+    return found

@@ -121,7 +121,7 @@ def test_a_flag_is_named_as_a_flag() -> None:
     [
         ("Z2_SLOT", "Z2_SLOT: there is no such setting; did you mean Z2_SLOTS?"),
         ("Z2_STATEDIR", "Z2_STATEDIR: there is no such setting; did you mean Z2_STATE_DIR?"),
-        ("Z2_XYZZY", "Z2_XYZZY: there is no such setting"),
+        ("Z2_QQQQ", "Z2_QQQQ: there is no such setting"),
     ],
 )
 def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:

@@ -38,6 +38,7 @@ _STATUS = {
 _WORDS = tuple(
     (error_class, re.compile(pattern, re.IGNORECASE))
     for error_class, pattern in (
+        (E.RATE_LIMITED, r"rate.?limit|too many requests|isn.t available, try again later"),
         (E.BOT_CHECK, r"not a bot|unusual traffic|captcha|cloudflare anti-bot|verify (that )?you('re| are) (a )?human"),
         (E.AGE_GATE, r"confirm your age|age.restricted|age.gate|adults? only|inappropriate for some users"),
         (E.MEMBERS_ONLY, r"members?.only|join this channel|subscribers? only|only available (to|for) (subscri|member)"),
@@ -74,6 +75,13 @@ def classify(error: BaseException, *, blocked: list[str]) -> MediaFault:
     if fault is None:
         fault = MediaFault(_unexpected(chain), "")
     return MediaFault(fault.error_class, fault.message or words, fault.retry_after)
+
+
+def plain(text: str) -> str:
+    """A sentence of an extractor without what it tells the users of yt-dlp's own command line."""
+    text = _URL.sub("", text).partition("; please report this issue")[0]
+    text = re.sub(r"^\[[\w:]+\] (\S+: )?", "", text.replace("ERROR: ", ""))
+    return re.split(r"\s+(?:Use --|Also see|For more information|It is recommended to use)", text)[0].strip()
 
 
 def by_words(text: str) -> E | None:
@@ -135,6 +143,8 @@ def _by_type(error: BaseException) -> MediaFault | None:
 
 def _by_status(error: Any) -> MediaFault:
     status = int(error.status)
+    if error.redirect_loop:
+        return MediaFault(E.BAD_URL, "the address leads back to itself")
     error_class = _STATUS.get(status) or (E.SERVER_ERROR if status >= 500 else E.UNSUPPORTED)
     wait = retry_after(error.response.headers.get("Retry-After"))
     return MediaFault(error_class, f"the server answered {status} {error.reason}", wait)
@@ -187,6 +197,5 @@ def _plain_words(chain: list[BaseException]) -> str:
     """The sentence of the extractor, without yt-dlp's request to report a bug."""
     for error in chain:
         if isinstance(error, ExtractorError):
-            return str(error.orig_msg)
-    text = str(chain[0]).replace("ERROR: ", "")
-    return text.partition("; please report this issue")[0] or type(chain[0]).__name__
+            return plain(str(error.orig_msg)) or type(error).__name__
+    return plain(str(chain[0])) or type(chain[0]).__name__

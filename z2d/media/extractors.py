@@ -43,6 +43,12 @@ def known_video(url: str) -> KnownVideo | None:
 
 
 @lru_cache(maxsize=1)
+def known_sites() -> frozenset[str]:
+    """The names of all sites that yt-dlp knows, as `KnownVideo.site` gives them."""
+    return frozenset(str(extractor.IE_NAME).partition(":")[0].lower() for extractor in _extractors())
+
+
+@lru_cache(maxsize=1)
 def _extractors() -> tuple[Any, ...]:
     """All extractor classes of yt-dlp without those of plugins, in the order in which they are asked."""
     import yt_dlp.globals

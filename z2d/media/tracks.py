@@ -15,6 +15,10 @@ from z2d.media.captions import FORMATS
 from z2d.wire.library import TranscriptSource
 
 _MAX_TRACKS = 12
+# what certainly holds no cues; any other name, such as that of a script, may
+_NO_CAPTIONS = frozenset(
+    {"json", "ass", "ssa", "jpg", "jpeg", "png", "gif", "webp", "mp4", "webm", "mp3", "m4a", "html", "mhtml"}
+)
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,24 @@ def candidates(info: Mapping[str, Any], languages: Sequence[str] = ()) -> list[T
 
 
 def _groups(found: Any) -> dict[str, list[Mapping[str, Any]]]:
-    """The languages with at least one readable format, the most exact format first. Chat replays are no captions."""
+    """The languages with at least one readable format, the most exact format first, those of no known name last: what
+    they are shows in their content. Chat replays are no captions.
+    """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for language, tracks in (found or {}).items() if isinstance(found, Mapping) else ():
-        readable = [t for t in tracks or () if isinstance(t, Mapping) and t.get("ext") in FORMATS]
+        readable = [t for t in tracks or () if isinstance(t, Mapping) and _format(t) not in _NO_CAPTIONS]
         readable = [t for t in readable if t.get("url") or t.get("data")]
         if readable and language != "live_chat":
-            groups[str(language)] = sorted(readable, key=lambda track: FORMATS.index(track["ext"]))
+            groups[str(language)] = sorted(readable, key=_exactness)
     return groups
+
+
+def _format(track: Mapping[str, Any]) -> str:
+    return str(track.get("ext") or "").lower()
+
+
+def _exactness(track: Mapping[str, Any]) -> int:
+    return FORMATS.index(_format(track)) if _format(track) in FORMATS else len(FORMATS)
 
 
 def _spoken(info: Mapping[str, Any], manual: Mapping[str, Any], automatic: Mapping[str, Any]) -> str | None:
@@ -109,7 +123,7 @@ def _tracks(
         Track(
             language=name.removesuffix("-orig"),
             source=source,
-            format=track["ext"],
+            format=_format(track) if _format(track) in FORMATS else "unknown",
             url=track.get("url"),
             data=track.get("data"),
             translated=translated,

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
 
+from z2d.media.access import DIRECT, Access
 from z2d.media.faults import MediaFault
 from z2d.media.ffmpeg import Ffmpeg, Probe, extension_of, private_folder
 from z2d.media.process import Group, Limits, lines_of
@@ -110,7 +111,9 @@ class YtDlp:
             while self._spares:
                 await self._spares.popleft().stop()
 
-    async def extract(self, url: str, *, folder: Path, options: JobOptions, job_id: int, log: Log) -> dict[str, Any]:
+    async def extract(
+        self, url: str, *, folder: Path, options: JobOptions, job_id: int, log: Log, access: Access = DIRECT
+    ) -> dict[str, Any]:
         """yt-dlp's description of the one video at `url`; it is kept in folder/source/info.json too.
 
         The formats to download are chosen here by `options`. No video, several videos, a picture: UNSUPPORTED. A
@@ -123,6 +126,7 @@ class YtDlp:
             job_id=job_id,
             log=log,
             deadline_s=self.limits.extract_deadline_s,
+            access=access,
         )
         loaded: dict[str, Any] = json.loads(target.read_bytes())
         return loaded
@@ -136,21 +140,30 @@ class YtDlp:
         job_id: int,
         log: Log,
         progress: Callable[[Progress], None],
+        access: Access = DIRECT,
+        single_file: bool = False,
     ) -> Path:
         """Download what info.json describes, without extracting again; the path of the finished file in folder/media.
 
-        Unfinished files stay in folder/work and are continued by Range. A file is accepted only when it decodes and
-        is as long as the site says: otherwise TRUNCATED (the next try starts anew) or CORRUPT. Pictures and text:
-        UNSUPPORTED. Limits: TOO_LARGE, DISK_FULL, STALLED, TIMEOUT.
+        With `single_file` a format is preferred that need not be put together. Unfinished files stay in folder/work
+        and are continued by Range. A file is accepted only when it decodes and is as long as the site says: otherwise
+        TRUNCATED (the next try starts anew) or CORRUPT. Pictures and text: UNSUPPORTED. Limits: TOO_LARGE, DISK_FULL,
+        STALLED, TIMEOUT.
         """
         work = private_folder(folder / "work")
         answer = await self._ask(
-            {"op": "download", "info": str(info_json), "options": options.model_dump()},
+            {
+                "op": "download",
+                "info": str(info_json),
+                "options": options.model_dump(),
+                "single_file": single_file,
+            },
             folder=folder,
             job_id=job_id,
             log=log,
             deadline_s=self.limits.download_deadline_s,
             progress=progress,
+            access=access,
         )
         found = _own_file(work, answer["path"])
         try:
@@ -160,18 +173,37 @@ class YtDlp:
             raise
         return found.rename(private_folder(folder / "media") / f"media.{extension_of(kind, found.suffix)}")
 
-    async def fetch(self, info_json: Path, url: str, target: Path, *, max_bytes: int, job_id: int, log: Log) -> Path:
+    async def fetch(
+        self,
+        info_json: Path,
+        url: str,
+        target: Path,
+        *,
+        max_bytes: int,
+        job_id: int,
+        log: Log,
+        options: JobOptions | None = None,
+        access: Access = DIRECT,
+    ) -> Path:
         """Fetch a small file that belongs to the video (captions, thumbnail) to `target`, with the video's headers.
 
         `max_bytes` bounds what is written, after decompression: TOO_LARGE. A caption address that is a playlist of
         segments is fetched whole.
         """
         await self._ask(
-            {"op": "fetch", "info": str(info_json), "url": url, "out": str(target), "max_bytes": max_bytes},
+            {
+                "op": "fetch",
+                "info": str(info_json),
+                "url": url,
+                "out": str(target),
+                "max_bytes": max_bytes,
+                "options": (options or JobOptions()).model_dump(),
+            },
             folder=target.parent,
             job_id=job_id,
             log=log,
             deadline_s=self.limits.fetch_deadline_s,
+            access=access,
         )
         return target
 
@@ -203,6 +235,7 @@ class YtDlp:
         job_id: int,
         log: Log,
         deadline_s: float,
+        access: Access,
         progress: Callable[[Progress], None] | None = None,
     ) -> dict[str, Any]:
         """Let a child serve one request; its last answer."""
@@ -212,10 +245,12 @@ class YtDlp:
             "allow_private": self._allow_private,
             "ffmpeg": str(self._ffmpeg.path),
             "limits": asdict(self.limits),
+            "proxy": access.proxy,
+            "cookies": access.cookies and str(access.cookies),
         }
         try:
             async with asyncio.timeout(deadline_s), await self._take() as child:
-                return await _converse(child, request, log, progress)
+                return await _converse(child, request, log, progress, access)
         except TimeoutError:
             message = f"{request['op']} did not finish within {deadline_s:.0f} s"
             raise MediaFault(ErrorClass.TIMEOUT, message) from None
@@ -250,16 +285,17 @@ class YtDlp:
 
 
 async def _converse(
-    child: Group, request: dict[str, Any], log: Log, progress: Callable[[Progress], None] | None
+    child: Group, request: dict[str, Any], log: Log, progress: Callable[[Progress], None] | None, access: Access
 ) -> dict[str, Any]:
     """Hand the request over and listen until the child has answered and ended."""
     assert child.stdin is not None
+    told = access.without_secrets
     last_words: deque[str] = deque(maxlen=_LAST_WORDS)
 
     async def listen_to_stderr() -> None:
         async for line in lines_of(child.stderr):
             last_words.append(line)
-            log(LogLevel.DEBUG, "yt-dlp", line)
+            log(LogLevel.DEBUG, "yt-dlp", told(line))
 
     stderr = asyncio.create_task(listen_to_stderr(), name=f"stderr of the yt-dlp child of job {request['job_id']}")
     try:
@@ -270,19 +306,20 @@ async def _converse(
             answer: dict[str, Any] = json.loads(line)
             match answer.pop("kind"):
                 case "log":
-                    log(LogLevel(answer["level"]), "yt-dlp", answer["text"])
+                    log(LogLevel(answer["level"]), "yt-dlp", told(answer["text"]))
                 case "progress":
                     if progress is not None:
                         progress(Progress(**answer))
                 case "done":
                     return answer
                 case "fault":
-                    raise MediaFault(ErrorClass(answer["error_class"]), answer["message"], answer["retry_after"])
+                    message = told(answer["message"])
+                    raise MediaFault(ErrorClass(answer["error_class"]), message, answer["retry_after"])
         code = await child.wait()
         await stderr
     finally:
         stderr.cancel()
-    raise _silent_end(code, " | ".join(last_words))
+    raise _silent_end(code, told(" | ".join(last_words)))
 
 
 def _silent_end(code: int, last_words: str) -> MediaFault:

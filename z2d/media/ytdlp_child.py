@@ -28,12 +28,16 @@ from yt_dlp.downloader.external import FFmpegFD
 from yt_dlp.downloader.rtmp import RtmpFD
 from yt_dlp.networking import Request
 from yt_dlp.networking.common import _REQUEST_HANDLERS
+from yt_dlp.postprocessor.sponsorblock import SponsorBlockPP
 from yt_dlp.utils import YoutubeDLError
 
-from z2d.media.classify import by_words, classify
+from z2d.media.classify import classify
 from z2d.media.faults import MediaFault
 from z2d.media.guard import ConnectGuard
+from z2d.media.live import record
+from z2d.media.verdict import refuse_what_cannot_be_downloaded
 from z2d.media.watch import Tally, Watch, bytes_in
+from z2d.media.ytdlp_params import Downloader, ytdlp_options
 from z2d.wire.reasons import ErrorClass
 
 _LINE = 8000
@@ -46,11 +50,6 @@ _NO_WARNINGS = (
     "[generic] Falling back on generic information extractor",
     "[generic] URL could be a direct video link",
     "Unable to extract metadata: ffprobe not found",
-)
-# kinds of files that yt-dlp takes for a video when a site names them so
-_NO_VIDEO = frozenset(
-    {"jpg", "jpeg", "png", "gif", "webp", "avif", "svg", "bmp", "tiff", "vtt", "srt", "ass", "ttml"}
-    | {"txt", "json", "xml", "html", "pdf", "zip", "mhtml"}
 )
 
 
@@ -147,56 +146,28 @@ class Session:
         self.answers = answers
         self.guard = guard
         self.limits = request["limits"]
+        self.options = request.get("options") or {}
+        self.pause = float(self.options.get("sleep_s") or 0)
+        self.records_live = self.options.get("live") == "record"
         self.work = Path(request["folder"]) / "work"
         self.logger = Logger(answers)
 
     def params(self, **more: Any) -> dict[str, Any]:
-        """yt-dlp's options. Retries are few: the queue retries, and counts. Names come from format ids alone."""
-        options = self.request.get("options") or {}
-        height = options.get("max_height")
-        return {
-            "logger": self.logger,
-            "noprogress": True,
-            "color": {"stdout": "never", "stderr": "never"},
-            "noplaylist": True,
-            "playlist_items": "1:2",
-            "lazy_playlist": True,
-            "extract_flat": "in_playlist",
-            "cachedir": False,
-            "enable_file_urls": False,
-            "socket_timeout": self.limits["socket_timeout_s"],
-            "retries": 0,
-            "extractor_retries": 0,
-            "fragment_retries": 3,
-            "file_access_retries": 1,
-            "retry_sleep_functions": {"fragment": lambda n: 0.5 * 2**n},
-            "skip_unavailable_fragments": False,
-            "concurrent_fragment_downloads": 4,
-            "hls_prefer_native": True,
-            "format": "ba/b" if options.get("audio_only") else "bv*+ba/b",
-            "format_sort": [f"res:{height}"] if height else [],
-            "paths": {"home": str(self.work)},
-            "outtmpl": {"default": "media-%(format_id).60B.%(ext)s"},
-            "restrictfilenames": True,
-            "updatetime": False,
-            "continuedl": True,
-            "fixup": "detect_or_warn",
-            "ffmpeg_location": self.request["ffmpeg"],
-            "postprocessor_args": {"ffmpeg_i": ["-nostdin", "-protocol_whitelist", "file,pipe"]},
-            **more,
-        }
+        """yt-dlp's options for this request."""
+        return ytdlp_options(self.request, self.logger, self.work) | more
 
     # --- extract ---
 
     def extract(self) -> dict[str, Any]:
         """Describe the one video at the URL; the description is written to `out`."""
-        with YoutubeDL(self.params(ignore_no_formats_error=True)) as ydl:
+        with Downloader(self.params(ignore_no_formats_error=True)) as ydl:
             info = self._only_video(ydl, ydl.extract_info(self.request["url"], download=False))
+            self._add_sponsor_segments(ydl, info)
             clean = ydl.sanitize_info(info)
         if clean.get("extractor_key") == "HTML5MediaEmbed" and str(clean["id"]).endswith("-1"):
             # yt-dlp numbers the videos of a page, also the only one
             clean["title"] = str(clean.get("title") or "").removesuffix(" (1)")
-        self._refuse_what_cannot_be_downloaded(clean)
+        refuse_what_cannot_be_downloaded(clean, self.logger.warnings, record=self.records_live)
         write_atomically(Path(self.request["out"]), json.dumps(clean).encode())
         return {}
 
@@ -215,39 +186,26 @@ class Session:
             return self._only_video(ydl, entry)
         return entry
 
-    def _refuse_what_cannot_be_downloaded(self, info: dict[str, Any]) -> None:
-        status = info.get("live_status")
-        if status == "is_upcoming":
-            start = info.get("release_timestamp")
-            wait = max(30.0, start + 30 - time.time()) if isinstance(start, (int, float)) else None
-            raise MediaFault(ErrorClass.LIVE_NOT_STARTED, "the stream has not begun", wait)
-        if status in ("is_live", "post_live"):
-            words = "is still running" if status == "is_live" else "has ended and is being prepared"
-            raise MediaFault(
-                ErrorClass.LIVE_ENDED_PROCESSING, f"the stream {words}", 600.0 if status == "is_live" else 300.0
-            )
-        formats = [f for f in info.get("formats") or [info] if f.get("url")]
-        if not formats:
-            reason = self.logger.warnings[-1] if self.logger.warnings else "the site offers nothing to download"
-            error_class = by_words(reason)
-            raise MediaFault(
-                ErrorClass.UNSUPPORTED if error_class in (None, ErrorClass.FORMAT) else error_class, reason
-            )
-        if all(f.get("has_drm") is True for f in formats):
-            raise MediaFault(ErrorClass.DRM, "the video is protected against copying")
-        if all(str(f.get("ext", "")).lower() in _NO_VIDEO for f in formats):
-            raise MediaFault(
-                ErrorClass.UNSUPPORTED, f"there is a file of the kind {info.get('ext')} at this address, no video"
-            )
+    def _add_sponsor_segments(self, ydl: Any, info: dict[str, Any]) -> None:
+        """What SponsorBlock's contributors marked, under `sponsorblock_chapters`; an extra, so it may fail."""
+        if not self.options.get("sponsorblock"):
+            return
+        try:
+            SponsorBlockPP(ydl, self.options["sponsorblock"]).run(info)
+        except (YoutubeDLError, MediaFault) as error:
+            self.logger.warning(f"SponsorBlock did not answer: {classify(error, blocked=self.guard.blocked).message}")
 
     # --- download ---
 
     def download(self) -> dict[str, Any]:
         """Download by the saved description; the name of the finished file in work/, and whether it was continued."""
         info = json.loads(Path(self.request["info"]).read_bytes())
+        if info.get("live_status") == "is_live":
+            return self._record(info)
         resumed = any(path.stat().st_size for path in self.work.iterdir())
         tally = Tally(info, self.work, self.limits, self.answers.send)
-        with Watch(self.work, self.limits, self._stop):
+        limits = {**self.limits, "stall_window_s": self.limits["stall_window_s"] + self.pause}
+        with Watch(self.work, limits, self._stop):
             for attempt in range(_CONTINUATIONS + 1):
                 had = bytes_in(self.work)
                 try:
@@ -263,9 +221,15 @@ class Session:
                     self.answers.log(30, f"{fault.message}; {gained} bytes came, continuing")
         return {"path": path.name, "resumed": resumed, "duration": info.get("duration")}
 
+    def _record(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Record a stream that is on the air until it ends."""
+        with Watch(self.work, self.limits, self._stop), Downloader(self.params()) as ydl:
+            path = record(ydl, info, self.work, limits=self.limits, tell=self.answers.send, log=self.answers.log)
+        return {"path": path.name, "resumed": False, "duration": None}
+
     def _download_once(self, info: dict[str, Any], tally: Tally) -> Path:
         params = self.params(progress_hooks=[tally.on_progress], postprocessor_hooks=[tally.on_postprocess])
-        with YoutubeDL(params) as ydl:
+        with Downloader(params) as ydl:
             done = ydl.process_ie_result(info, download=True)
         return Path(done["requested_downloads"][-1]["filepath"])
 
@@ -284,7 +248,8 @@ class Session:
         info = json.loads(Path(self.request["info"]).read_bytes())
         url = self.request["url"]
         track = _track_of(info, url)
-        with YoutubeDL(self.params()) as ydl:
+        time.sleep(self.pause)
+        with Downloader(self.params()) as ydl:
             if str(track.get("protocol", "")).startswith("m3u8"):
                 self._fetch_segments(ydl, {**track, "id": "track", "title": "track", "ext": "vtt"}, out, limit)
             else:
@@ -332,7 +297,7 @@ def serve(line: bytes, answers: Answers, guard: ConnectGuard) -> None:
     request = json.loads(line)
     os.environ["Z2_JOB_ID"] = str(request["job_id"])  # for the programs started from here
     if not request["allow_private"]:
-        guard.install()
+        guard.install(request.get("proxy"))
     session = Session(request, answers, guard)
     operations = {"extract": session.extract, "download": session.download, "fetch": session.fetch}
     answers.send("done", **operations[request["op"]]())
