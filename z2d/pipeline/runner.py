@@ -204,6 +204,7 @@ class Run:
         faultpoints.reached(stage.name, "done")
         await self._journal.done(stage.name, input_hash, result)
         self._finished[stage.name] = result.artefacts
+        self._gaps += result.gaps
         self._meter.settle(stage.name)
         await self._write_manifest()
         took = time.monotonic() - began

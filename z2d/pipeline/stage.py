@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from z2d.media.access import DIRECT, Access
 from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.ytdlp import YtDlp
 from z2d.pipeline.folders import JobFolder
@@ -48,6 +49,8 @@ class Job:
     max_attempts: int = 5
     options: JobOptions = field(default_factory=JobOptions)
     tags: tuple[str, ...] = ()
+    site: str | None = None
+    profile: str = "default"
     forced: bool = False
     """A person wants this job although the video is already there: the duplicate check is left out."""
 
@@ -61,6 +64,8 @@ class Tools:
     library_dir: Path
     installation: str
     """Marks child processes, so that a later start can find those of a killed daemon."""
+    access: Callable[[str | None, str], Access] = lambda site, profile: DIRECT
+    """How jobs of a site and a profile get at it: by which proxy, with which cookies. Reads the disk."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class Done:
     transcript: Transcript | None = None
     analysis: Analysis | None = None
     publications: Sequence[Publication] = ()
+    gaps: Sequence[str] = ()
+    """What is missing all the same, one sentence each: the job ends COMPLETED/PARTIAL."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,10 @@ class Work:
     def say(self, message: str, *, level: LogLevel = LogLevel.INFO, **data: Any) -> None:
         """One event of the job's story, for a person; `data` for programs."""
         self.write_log(level, "z2", message, data or None)
+
+    def access(self) -> Access:
+        """How this job gets at its site, as things are now."""
+        return self.tools.access(self.job.site, self.job.profile)
 
     def artefacts(self, kind: FileKind) -> list[Artefact]:
         """The finished artefacts of this kind, those of later stages first."""

@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+from z2d.publish import xml
 from z2d.wire.library import Analysis, Metadata
-
-# everything outside of what XML 1.0 can hold, and the bidirectional controls
-_NOT_XML = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069\u200e\u200f]"
-)
 
 
 def nfo(metadata: Metadata, *, analysis: Analysis | None = None, tags: tuple[str, ...] = ()) -> str:
@@ -18,7 +14,7 @@ def nfo(metadata: Metadata, *, analysis: Analysis | None = None, tags: tuple[str
     movie = ET.Element("movie")
 
     def add(name: str, value: object, **attributes: str) -> None:
-        text = _NOT_XML.sub("", str(value)).strip() if value is not None else ""
+        text = xml.clean(str(value)).strip() if value is not None else ""
         if text:
             ET.SubElement(movie, name, attributes).text = text
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from z2d.store.clean import clean_text
 from z2d.store.database import Database
+from z2d.store.filtering import where
 from z2d.store.rows import pick
 from z2d.wire.errors import Conflict, JobNotFound, TargetNotFound
+from z2d.wire.filters import parse
 from z2d.wire.jobs import JobStatus, Outcome
 from z2d.wire.library import Publication
 from z2d.wire.reasons import ErrorClass
@@ -32,17 +34,14 @@ class TargetRow:
     kind: str
     events: tuple[str, ...]
     settings_hash: str
-    sites: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
+    filter: str = ""
 
 
 _FORGET_TARGETS = "DELETE FROM publish_targets WHERE installation = $1 AND name <> ALL($2)"
 _DECLARE_TARGET = """
-    INSERT INTO publish_targets AS t (installation, name, kind, events, settings_hash, sites, channels, tags)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-    ON CONFLICT (installation, name) DO UPDATE SET kind = $3, events = $4, settings_hash = $5, sites = $6,
-        channels = $7, tags = $8,
+    INSERT INTO publish_targets AS t (installation, name, kind, events, settings_hash, filter)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (installation, name) DO UPDATE SET kind = $3, events = $4, settings_hash = $5, filter = $6,
         disabled_at = CASE WHEN t.settings_hash = $5 THEN t.disabled_at END,
         disabled_why = CASE WHEN t.settings_hash = $5 THEN t.disabled_why END
 """
@@ -52,27 +51,27 @@ async def declare_targets(db: Database, installation: str, targets: Sequence[Tar
     """These are the targets of this installation now. One that was disabled stays so until its settings change."""
     async with db.transaction() as connection:
         await connection.execute(_FORGET_TARGETS, installation, [one.name for one in targets])
-        for one in targets:
-            lists = (list(one.sites), list(one.channels), list(one.tags))
+        for one in sorted(targets, key=lambda target: target.name):
             await connection.execute(
-                _DECLARE_TARGET, installation, one.name, one.kind, list(one.events), one.settings_hash, *lists
+                _DECLARE_TARGET,
+                installation,
+                one.name,
+                one.kind,
+                list(one.events),
+                one.settings_hash,
+                clean_text(one.filter),
             )
 
 
-# $4: of this target alone, whether it would have chosen the job by itself or not
+_WANTED_BY = """
+    SELECT DISTINCT ON (name) name, kind, filter
+    FROM publish_targets
+    WHERE $1 = ANY(events) AND disabled_at IS NULL AND ($2::text IS NULL OR name = $2)
+    ORDER BY name, installation
+"""
 _ENQUEUE = """
-    WITH wanted AS (
-        SELECT DISTINCT ON (t.name) t.name, t.kind
-        FROM publish_targets t, jobs j LEFT JOIN job_metadata m ON m.job_id = j.id
-        WHERE j.id = $1 AND $2 = ANY(t.events) AND t.disabled_at IS NULL
-          AND CASE WHEN $4::text IS NOT NULL THEN t.name = $4 ELSE
-              (t.sites = '{}' OR j.site = ANY(t.sites))
-              AND (t.channels = '{}' OR m.channel = ANY(t.channels))
-              AND (t.tags = '{}' OR j.tags && t.tags) END
-        ORDER BY t.name, t.installation
-    )
     INSERT INTO job_publishing AS p (job_id, target, kind, event, content_hash, idempotency_key)
-    SELECT $1, name, kind, $2, $3, gen_random_uuid()::text FROM wanted
+    VALUES ($1, $2, $3, $4, $5, gen_random_uuid()::text)
     ON CONFLICT (job_id, target, event) DO UPDATE SET status = 'PENDING', attempt = 0, run_after = clock_timestamp(),
         kind = excluded.kind, run_token = p.run_token + 1, worker_id = NULL, lease_until = NULL, check_first = false,
         payload = NULL, error_class = NULL, error_message = NULL, content_hash = excluded.content_hash,
@@ -86,9 +85,20 @@ _ENQUEUE = """
 async def enqueue(connection: Any, job_id: int, event: str, content_hash: str, *, target: str | None = None) -> None:
     """Within a transaction: every target that wants this event of this job is to be sent it.
 
-    What was sent already, or is about to be, is left alone as long as `content_hash` is the same.
+    With `target` that one alone, whether its filter would have chosen the job or not. What was sent already, or is
+    about to be, is left alone as long as `content_hash` is the same.
     """
-    await connection.execute(_ENQUEUE, job_id, event, content_hash, target)
+    for row in await connection.fetch(_WANTED_BY, event, target):
+        if target is not None or await _chooses(connection, job_id, row["filter"]):
+            await connection.execute(_ENQUEUE, job_id, row["name"], row["kind"], event, content_hash)
+
+
+async def _chooses(connection: Any, job_id: int, text: str) -> bool:
+    """Whether a target with this filter wants the job."""
+    if not text.strip():
+        return True
+    condition, args = where(parse(text), [job_id])
+    return bool(await connection.fetchval(f"SELECT EXISTS (SELECT FROM jobs j WHERE j.id = $1 AND {condition})", *args))  # noqa: S608 - made of the store's own words
 
 
 _CONTENT = "SELECT content_hash FROM job_publishing WHERE job_id = $1 AND target = $2 AND event = 'publish'"

@@ -1,4 +1,8 @@
-"""Stage 6: put everything into the library, where people and media servers find it."""
+"""Stage 6: put everything into the library, where people and media servers find it.
+
+With its end the outbox is filled for all other targets; those are served in the background. A library that cannot be
+written does not stop that: it becomes one more thing that is tried again later, and the job is not whole until then.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ import errno
 from collections.abc import Sequence
 from typing import ClassVar
 
+from z2d.pipeline.entry import read_entry
 from z2d.pipeline.progress import Report
-from z2d.pipeline.stage import Done, Retry, Skipped, Work
+from z2d.pipeline.stage import Done, Skipped, Work
 from z2d.pipeline.threads import Wanted, in_thread
-from z2d.publish.library import Entry, SourceFile, publish
-from z2d.wire.jobs import StageName
-from z2d.wire.library import Analysis, Artefact, FileKind, Publication, Transcript
+from z2d.publish.library import publish
+from z2d.wire.jobs import LogLevel, StageName
+from z2d.wire.library import Artefact, FileKind, Publication, PublishStatus
 from z2d.wire.reasons import ErrorClass
 
 
@@ -38,6 +43,7 @@ class PublishingStage:
         library = work.tools.library_dir
         loop = asyncio.get_running_loop()
         work.progress(Report())
+        entry = await asyncio.to_thread(read_entry, work.folder, work.artefact, url=work.job.url, tags=work.job.tags)
 
         def write(wanted: Wanted) -> Publication:
             def copied(done: int, total: int) -> None:
@@ -45,38 +51,24 @@ class PublishingStage:
                 report = Report(share=done / total if total else 0.0, bytes_done=done, bytes_total=total)
                 loop.call_soon_threadsafe(work.progress, report)
 
-            return publish(library, entry_of(work), progress=copied)
+            return publish(library, entry, progress=copied)
 
         try:
             publication = await in_thread(write)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            reason = error.strerror or str(error)
-            raise Retry(ErrorClass.UNKNOWN, f"The library at {library} cannot be written: {reason}.") from error
+            message = f"The library at {library} cannot be written: {error.strerror or error}."
+            work.say(f"{message} It is tried again in the background.", level=LogLevel.WARNING)
+            late = Publication(
+                target="library",
+                kind="library",
+                status=PublishStatus.PENDING,
+                attempt=1,
+                content_hash=entry.content_hash(),
+                error_class=ErrorClass.UNKNOWN,
+                error_message=message,
+            )
+            return Done(publications=[late], gaps=[f"No library entry yet: {message}"])
         work.say(f"In the library: {publication.remote_url}", folder=publication.remote_url)
         return Done(publications=[publication])
-
-
-def entry_of(work: Work) -> Entry:
-    """Everything that was found, as one entry; what is missing is left out."""
-    transcript = analysis = None
-    if found := work.artefact(FileKind.TRANSCRIPT_JSON):
-        transcript = Transcript.model_validate_json(work.folder.path(found.path).read_bytes())
-    if found := work.artefact(FileKind.ANALYSIS_JSON):
-        analysis = Analysis.model_validate_json(work.folder.path(found.path).read_bytes())
-    return Entry(
-        metadata=work.metadata(),
-        url=work.job.url,
-        media=_source(work, FileKind.MEDIA),
-        thumbnail=_source(work, FileKind.THUMBNAIL),
-        info_json=_source(work, FileKind.INFO_JSON),
-        transcripts=(transcript,) if transcript else (),
-        analysis=analysis,
-        tags=work.job.tags,
-    )
-
-
-def _source(work: Work, kind: FileKind) -> SourceFile | None:
-    found = work.artefact(kind)
-    return SourceFile(work.folder.path(found.path), found.sha256) if found else None
