@@ -324,7 +324,7 @@ class Z2App(Desk):
     def on_log_came(self, event: LogCame) -> None:
         """Lines for the view that is on the screen."""
         view = self._following
-        if view is None or view.job_id != event.job_id or not view.is_mounted:
+        if view is None or view.job_id != event.job_id or not view.is_attached:
             return
         if event.first_seq is not None:
             view.first_seq = event.first_seq
@@ -347,7 +347,7 @@ class Z2App(Desk):
             view.asking = False
             self.say(error.detail, "error")
             return
-        if view.is_mounted and view.job_id == job_id:
+        if view.is_attached and view.job_id == job_id:
             view.add_older([Entry.from_wire(line) for line in page["items"]], int(page["first_seq"]))
 
     # -- other screens ---------------------------------------------------------------------------------------------
