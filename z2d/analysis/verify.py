@@ -17,13 +17,15 @@ from z2d.wire.library import Segment
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where a quote is said: cues (both inclusive), time, and the transcript's own words."""
+    """Where a quote is said: cues (both inclusive), time, the transcript's own words, their place in the timeline."""
 
     segment_from: int
     segment_to: int
     start_ms: int
     end_ms: int
     text: str
+    start: int
+    end: int
 
 
 # one sign of a script without spaces; a number with its sign and separators; a word; a sign that changes a number
@@ -111,8 +113,9 @@ class Quotes:
         text = self._timeline.text
         start, end = self._tokens[first].start, self._tokens[last].end
         closing = re.compile(r"[^\w\s]*[.!?。！？…][\"'”’»」)]*").match(text, end)
-        span = self._timeline.span(start, closing.end() if closing else end)
-        return Match(span.segment_from, span.segment_to, span.start_ms, span.end_ms, span.text)
+        end = closing.end() if closing else end
+        span = self._timeline.span(start, end)
+        return Match(span.segment_from, span.segment_to, span.start_ms, span.end_ms, span.text, start, end)
 
 
 def find_quote(quote: str, cues: list[Segment], near: int | None = None) -> Match | None:

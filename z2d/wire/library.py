@@ -21,7 +21,8 @@ class Chapter(Wire):
     end_ms: int = Field(ge=0)
     title: str
     summary: str | None = None
-    origin: Literal["source", "analysis"] = "source"
+    origin: Literal["source", "analysis", "sponsorblock"] = "source"
+    category: str | None = Field(None, description="Of a passage from SponsorBlock: sponsor, intro, outro ...")
 
 
 class Subtitles(Wire):
@@ -196,6 +197,30 @@ class Keyword(Wire):
     start_ms: int | None = None
 
 
+class ModelUse(Wire):
+    """What was asked of a language model, and what it cost."""
+
+    calls: int = Field(0, description="Answers that were paid for")
+    cached: int = Field(0, description="Answers that an earlier run had kept")
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = Field(None, description="As the endpoint says it, else by the configured prices, if any")
+    estimated: bool = Field(False, description="The endpoint did not count its tokens: they are estimated by length")
+
+
+class Provenance(Wire):
+    """How a result came about: enough to say why two of them differ."""
+
+    z2: str
+    python: str
+    tools: dict[str, str] = Field(default={}, description="Version of each library that took part")
+    machine: str
+    endpoint: str | None = Field(None, description="Of a language model: its address")
+    prompt_hash: str | None = Field(None, description="Of a language model: what it was told to do, as a hash")
+    options: dict[str, Any] = {}
+    use: ModelUse | None = None
+
+
 class Analysis(Wire):
     """The result of the analysis stage; everything in it is grounded in the transcript, or marked as not."""
 
@@ -216,6 +241,21 @@ class Analysis(Wire):
     grounding_verified: int = 0
     duration_ms: int | None = None
     warnings: list[str] = []
+    provenance: Provenance | None = None
+
+
+class AnalysisVersion(Analysis):
+    """One of the analyses a job has had; the current one is shown and published."""
+
+    id: int
+    is_current: bool
+    created_at: UtcTime
+
+
+class AnalysisVersions(Wire):
+    """Every analysis of a job, the newest first."""
+
+    items: list[AnalysisVersion]
 
 
 class PublishStatus(StrEnum):
