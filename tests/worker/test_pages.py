@@ -7,7 +7,7 @@ import pytest
 from tests.site import Site
 from tests.worker.rig import Desk, statuses, working
 from z2d.wire.jobs import JobDetail, JobStatus, Outcome, StageName, StageStatus
-from z2d.wire.reasons import HINTS, ErrorClass
+from z2d.wire.reasons import ErrorClass, hint
 
 GOOD: dict[str, tuple[Outcome, set[StageName]]] = {
     "/speech": (Outcome.FULL, set()),
@@ -61,9 +61,9 @@ async def test_pages_that_do_not(dsn: str, desk: Desk, site: Site) -> None:
         job, story = jobs[path], await desk.story(ids[path])
         assert job.status is JobStatus.FAILED, story
         assert job.error is not None
-        assert (job.error.code, job.error.hint) == (error_class.value, HINTS[error_class]), story
+        assert (job.error.code, job.error.hint) == (error_class.value, hint(error_class, job.site)), story
         assert job.attempt == attempts == len(job.attempts)
-        assert HINTS[error_class] in (await desk.log(job.id))[-1].message
+        assert hint(error_class, job.site) in (await desk.log(job.id))[-1].message
         if path.startswith("/status"):
             assert site.hits[path] == attempts, "one request per attempt"
 

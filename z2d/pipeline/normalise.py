@@ -93,6 +93,16 @@ def chapters(found: Any, duration_ms: int | None) -> list[Chapter]:
     return result
 
 
+def sponsor_chapters(found: Any, duration_ms: int | None) -> list[Chapter]:
+    """What SponsorBlock marked, as chapters beside those of the source; they may overlap."""
+    marked = [item for item in found[:MAX_LIST] if isinstance(item, Mapping)] if isinstance(found, list) else []
+    return [
+        one.model_copy(update={"origin": "sponsorblock", "category": text(item.get("category"), 50) or "unknown"})
+        for item in marked
+        for one in chapters([item], duration_ms)
+    ]
+
+
 def languages(found: Any) -> list[str]:
     """The languages of a `subtitles` field. A live chat is no subtitle."""
     names: Iterable[Any] = found if isinstance(found, Mapping) else ()
@@ -134,7 +144,8 @@ def metadata_of(info: Mapping[str, Any], *, url: str, media_key: str) -> Metadat
         license=text(info.get("license"), 500),
         tags=texts(info.get("tags")),
         categories=texts(info.get("categories")),
-        chapters=chapters(info.get("chapters"), duration_ms),
+        chapters=chapters(info.get("chapters"), duration_ms)
+        + sponsor_chapters(info.get("sponsorblock_chapters"), duration_ms),
         subtitles=Subtitles(
             manual=languages(info.get("subtitles")), auto=original_captions(info.get("automatic_captions"))
         ),

@@ -76,6 +76,7 @@ RULES: dict[ErrorClass, Rule] = {
     ErrorClass.NOT_FOUND: NEVER,
     ErrorClass.BLOCKED_ADDRESS: NEVER,
     ErrorClass.CORRUPT: NEVER,
+    ErrorClass.BAD_OPTIONS: NEVER,
     ErrorClass.POISON: NEVER,
     ErrorClass.IMPORTED_INTERRUPTED: NEVER,
     ErrorClass.UNKNOWN: Rule(retries=1),

@@ -247,7 +247,7 @@ class Run:
             self._meter.settle(stage.name)
             self._position += 1
             return None
-        self._log(LogLevel.ERROR, stage.name, f"{fault.message} {hint(fault.error_class)}", data)
+        self._log(LogLevel.ERROR, stage.name, f"{fault.message} {hint(fault.error_class, self._job.site)}", data)
         if self._policy.decide(fault.error_class, attempt=1, max_attempts=2) is None:
             await asyncio.to_thread(self._folder.clear_work)  # else a person's retry continues the download
         return Failed(fault.error_class, fault.message, stage.name)

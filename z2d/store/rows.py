@@ -28,7 +28,7 @@ def job_error(row: Mapping[str, Any]) -> JobError | None:
         code=row["error_class"],
         stage=row["stage"],
         message=row["error_message"] or "",
-        hint=hint(row["error_class"]),
+        hint=hint(row["error_class"], row["site"]),
     )
 
 

@@ -40,46 +40,53 @@ class ErrorClass(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     BLOCKED_ADDRESS = "BLOCKED_ADDRESS"
     CORRUPT = "CORRUPT"
+    BAD_OPTIONS = "BAD_OPTIONS"
     POISON = "POISON"
     IMPORTED_INTERRUPTED = "IMPORTED_INTERRUPTED"
     UNKNOWN = "UNKNOWN"
 
 
+# {cookies} stands for the command that gives z2 a site's cookies
 HINTS: dict[str, str] = {
     ErrorClass.NETWORK: "The site could not be reached. z2 tries again by itself; check the network and the address.",
     ErrorClass.TIMEOUT: "The site took too long to answer. z2 tries again by itself.",
     ErrorClass.SERVER_ERROR: "The site had a fault of its own. z2 tries again by itself; later is better than often.",
     ErrorClass.TRUNCATED: "The download ended early. z2 tries again and continues where it stopped.",
     ErrorClass.STALLED: "The download came to a standstill. z2 tries again and continues where it stopped.",
-    ErrorClass.FORBIDDEN: "The site refused access. It may want cookies of a signed-in browser, or block this server.",
-    ErrorClass.RATE_LIMITED: "The site asked to slow down. Its jobs wait; nothing is lost.",
-    ErrorClass.BOT_CHECK: "The site wants proof of a person. Give z2 cookies of a signed-in browser for this site.",
+    ErrorClass.FORBIDDEN: "The site refused access: it wants cookies, or blocks this server. {cookies}",
+    ErrorClass.RATE_LIMITED: "The site asked to slow down. Its jobs wait; none is lost. New cookies open it at once.",
+    ErrorClass.BOT_CHECK: "The site wants proof of a person. {cookies}",
     ErrorClass.LIVE_NOT_STARTED: "The stream has not begun. The job starts by itself at the announced time.",
     ErrorClass.LIVE_ENDED_PROCESSING: "The stream has ended and the site still prepares the recording. z2 looks again.",
     ErrorClass.DISK_FULL: "The disk is full. Free some room; the queue goes on by itself.",
-    ErrorClass.EXTRACTOR_BUG: "The site changed and yt-dlp cannot read it. Update yt-dlp, then retry.",
+    ErrorClass.EXTRACTOR_BUG: "The site changed and yt-dlp cannot read it. Update yt-dlp, restart z2d, then retry.",
     ErrorClass.TOO_LARGE: "The file is larger than the limit. Raise the limit or ask for a smaller format.",
-    ErrorClass.FORMAT: "The site does not offer the format asked for. Retry with other options.",
+    ErrorClass.FORMAT: "The site does not offer the format asked for, nor a plainer one. Submit it with other options.",
     ErrorClass.POSTPROCESS: "ffmpeg could not process the file. The log shows its last lines.",
-    ErrorClass.GEO: "The video is not available from this server's country. A proxy elsewhere may help.",
-    ErrorClass.PRIVATE: "The video is private. Ask its owner, or give z2 cookies of an account that may see it.",
+    ErrorClass.GEO: "The video is not available from this server's country. A proxy elsewhere may help (Z2_PROXY).",
+    ErrorClass.PRIVATE: "The video is private. Ask its owner, or use an account that may see it. {cookies}",
     ErrorClass.REMOVED: "The video has been taken down.",
-    ErrorClass.LOGIN_REQUIRED: "The site wants a signed-in account. Give z2 cookies for this site.",
-    ErrorClass.AGE_GATE: "The video is for adults only. Give z2 cookies of an account that may see it.",
-    ErrorClass.MEMBERS_ONLY: "The video is for members. Give z2 cookies of a member's account.",
-    ErrorClass.PAYWALL: "The video must be paid for. Give z2 cookies of an account that bought it.",
+    ErrorClass.LOGIN_REQUIRED: "The site wants a signed-in account. {cookies}",
+    ErrorClass.AGE_GATE: "The video is for adults only; an account that may see it is needed. {cookies}",
+    ErrorClass.MEMBERS_ONLY: "The video is for members; a member's account is needed. {cookies}",
+    ErrorClass.PAYWALL: "The video must be paid for; an account that bought it is needed. {cookies}",
     ErrorClass.DRM: "The video is protected against copying; z2 cannot fetch it.",
     ErrorClass.UNSUPPORTED: "There is no single video here. Open it in a browser and copy the video's own URL.",
     ErrorClass.BAD_URL: "The address is not usable. Check it in a browser.",
     ErrorClass.NOT_FOUND: "There is nothing at this address. Check it in a browser.",
     ErrorClass.BLOCKED_ADDRESS: "The address leads into a private network. Z2_ALLOW_PRIVATE_NETWORKS=true allows it.",
     ErrorClass.CORRUPT: "The file is damaged at its source: it does not decode.",
+    ErrorClass.BAD_OPTIONS: "An option of this job cannot be used. Submit it again with another one.",
     ErrorClass.POISON: "This job ended its worker again and again, so it was stopped. The log shows the last stage.",
     ErrorClass.IMPORTED_INTERRUPTED: "The old program stopped while this job ran. Retry it to run it here.",
     ErrorClass.UNKNOWN: "An unexpected fault. The log shows its last lines; retry, and report it if it comes again.",
 }
 
 
-def hint(error_class: str | None) -> str:
-    """The sentence that says what a person can do about a stored error class."""
-    return HINTS.get(error_class or ErrorClass.UNKNOWN, HINTS[ErrorClass.UNKNOWN])
+COOKIES = "Give z2 the cookies of a signed-in browser, then retry: z2ctl cookies set {site} FILE."
+
+
+def hint(error_class: str | None, site: str | None = None) -> str:
+    """The sentences that say what a person can do about a stored error class of a job of `site`."""
+    words = HINTS.get(error_class or ErrorClass.UNKNOWN, HINTS[ErrorClass.UNKNOWN])
+    return words.replace("{cookies}", COOKIES.replace("{site}", site or "SITE"))

@@ -95,6 +95,6 @@ def request_of(work: Work, input_hash: str) -> AnalysisRequest:
         cues=transcript.cues if transcript else [],
         language=transcript.language if transcript else metadata.language,
         duration_ms=metadata.duration_ms,
-        source_chapters=metadata.chapters,
+        source_chapters=[chapter for chapter in metadata.chapters if chapter.origin == "source"],
         input_hash=input_hash,
     )

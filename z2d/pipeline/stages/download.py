@@ -20,6 +20,8 @@ from z2d.wire.reasons import ErrorClass
 THUMBNAIL_MAX_BYTES = 20 << 20
 PICTURES = {"jpeg_pipe": "jpg", "png_pipe": "png", "webp_pipe": "webp"}
 """ffmpeg's names of what a thumbnail may be, and the extension each gets."""
+FORMAT = {"audio_only", "max_height", "container", "codec"}
+"""The options that choose a format."""
 SMALL_HEIGHT = 480
 """Picture height asked for when the wanted format is too large."""
 
@@ -40,8 +42,7 @@ class DownloadStage:
             options={
                 "media_key": metadata.media_key,
                 "duration_ms": metadata.duration_ms,
-                "audio_only": options.audio_only,
-                "max_height": options.max_height,
+                **options.model_dump(include=FORMAT | {"thumbnail"}),
             },
         )
 
@@ -60,7 +61,8 @@ class DownloadStage:
         )
         work.say(f"Fetched {wording.size(artefact.size_bytes)}: {_looks(metadata)}.", size_bytes=artefact.size_bytes)
         artefacts = [artefact, await work.folder.artefact(FileKind.METADATA_JSON, described, mime="application/json")]
-        if metadata.thumbnail_url and (thumbnail := await self._thumbnail(work, metadata.thumbnail_url)):
+        wanted = metadata.thumbnail_url if work.job.options.thumbnail else None
+        if wanted and (thumbnail := await self._thumbnail(work, wanted)):
             artefacts.append(thumbnail)
         return Done(artefacts=artefacts, metadata=metadata)
 
@@ -76,9 +78,9 @@ class DownloadStage:
             if plainer is None:
                 raise
             work.say(f"{wording.sentence(fault.message)} Trying a plainer format.", level=LogLevel.WARNING)
-            return await self._fetch(work, plainer)
+            return await self._fetch(work, plainer, single_file=fault.error_class is ErrorClass.POSTPROCESS)
 
-    async def _fetch(self, work: Work, options: JobOptions) -> Path:
+    async def _fetch(self, work: Work, options: JobOptions, *, single_file: bool = False) -> Path:
         return await work.tools.ytdlp.download(
             work.info_json(),
             work.folder.root,
@@ -86,6 +88,8 @@ class DownloadStage:
             job_id=work.job.id,
             log=work.log,
             progress=lambda progress: work.progress(Report.of_download(progress)),
+            access=work.access(),
+            single_file=single_file,
         )
 
     async def _thumbnail(self, work: Work, url: str) -> Artefact | None:
@@ -98,6 +102,8 @@ class DownloadStage:
                 max_bytes=THUMBNAIL_MAX_BYTES,
                 job_id=work.job.id,
                 log=work.log,
+                options=work.job.options,
+                access=work.access(),
             )
             found = await work.tools.ffmpeg.probe(fetched, job_id=work.job.id)
         except MediaFault as fault:
@@ -113,8 +119,11 @@ class DownloadStage:
 
 def plainer_options(options: JobOptions, error_class: ErrorClass) -> JobOptions | None:
     """What to ask for after this failure; None when nothing plainer is left or it would not help."""
-    if error_class is ErrorClass.FORMAT and (options.audio_only or options.max_height):
-        return JobOptions(languages=options.languages)
+    any_format = options.model_copy(update={name: JobOptions.model_fields[name].default for name in FORMAT})
+    if error_class is ErrorClass.FORMAT and any_format != options:
+        return any_format
+    if error_class is ErrorClass.POSTPROCESS:
+        return options
     too_tall = options.max_height is None or options.max_height > SMALL_HEIGHT
     if error_class is ErrorClass.TOO_LARGE and too_tall and not options.audio_only:
         return options.model_copy(update={"max_height": SMALL_HEIGHT})
@@ -134,12 +143,12 @@ def complete(metadata: Metadata, probe: Probe) -> Metadata:
     # the file is what people get to see; a page may be wrong about its length, or have none
     duration_ms = probe.duration_ms or metadata.duration_ms
     found["duration_ms"] = duration_ms
-    if not metadata.chapters:
+    if not any(chapter.origin == "source" for chapter in metadata.chapters):
         found["chapters"] = [
             Chapter(start_ms=one.start_ms, end_ms=one.end_ms, title=one.title or f"Chapter {number}")
             for number, one in enumerate(probe.chapters, 1)
             if 0 <= one.start_ms < one.end_ms
-        ]
+        ] + metadata.chapters
     own_title = probe.tags.get("title", "").strip()
     if own_title and metadata.title == _file_name(metadata.webpage_url):
         found["title"] = own_title[:500]

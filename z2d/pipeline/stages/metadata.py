@@ -14,6 +14,8 @@ from z2d.wire.jobs import StageName
 from z2d.wire.library import Artefact, FileKind, Metadata
 
 JSON = "application/json"
+MANNER = {"rate_limit_bps", "sleep_s", "thumbnail", "languages"}
+"""Options that do not change what the site answers."""
 
 
 class MetadataStage:
@@ -26,7 +28,7 @@ class MetadataStage:
 
     def input_hash(self, work: Work) -> str:
         """The address, and the options: the choice of a format is part of the answer."""
-        return work.digest(self, options={"url": work.job.url, **work.job.options.model_dump()})
+        return work.digest(self, options={"url": work.job.url, **work.job.options.model_dump(exclude=MANNER)})
 
     async def verify(self, work: Work, artefacts: Sequence[Artefact]) -> bool:
         """Unchanged, and not found out of date by a later stage."""
@@ -36,7 +38,12 @@ class MetadataStage:
         """Extract and normalise. What cannot be fetched, or not yet, is a fault of the media room."""
         work.progress(Report())
         info = await work.tools.ytdlp.extract(
-            work.job.url, folder=work.folder.root, options=work.job.options, job_id=work.job.id, log=work.log
+            work.job.url,
+            folder=work.folder.root,
+            options=work.job.options,
+            job_id=work.job.id,
+            log=work.log,
+            access=work.access(),
         )
         metadata = metadata_of(info, url=work.job.url, media_key=media_key(info))
         path = work.folder.write("source/metadata.json", metadata.model_dump_json(indent=1).encode())
@@ -59,6 +66,9 @@ def _tell(work: Work, metadata: Metadata) -> None:
         offered.append(f"subtitles in {', '.join(metadata.subtitles.manual[:8])}")
     if metadata.subtitles.auto:
         offered.append(f"automatic captions in {', '.join(metadata.subtitles.auto[:8])}")
-    if metadata.chapters:
-        offered.append(f"{len(metadata.chapters)} chapters")
+    own = [chapter for chapter in metadata.chapters if chapter.origin == "source"]
+    if own:
+        offered.append(f"{len(own)} chapters")
     work.say(f"The site offers {'; '.join(offered)}." if offered else "The site offers no captions and no chapters.")
+    if marked := len(metadata.chapters) - len(own):
+        work.say(f"SponsorBlock knows {marked} passages of it.")

@@ -78,6 +78,8 @@ class TranscriptStage:
                     max_bytes=captions.MAX_BYTES,
                     job_id=work.job.id,
                     log=work.log,
+                    options=work.job.options,
+                    access=work.access(),
                 )
         except MediaFault as fault:
             if worth_waiting(fault.error_class, work.job.attempt):
