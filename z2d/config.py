@@ -204,6 +204,10 @@ class Settings(BaseSettings):
     """Proxy for all requests to sites: http, https, socks4, socks4a, socks5 or socks5h, and the only private address
     that z2 will then connect to. None: no proxy."""
 
+    targets: dict[str, dict[str, Any]] = {}
+    """The tables `[targets.NAME]`: where else finished jobs are published, see docs/guide/publishing.md. What may
+    stand in one depends on its `kind`, so they are read by the part that publishes."""
+
     ffmpeg: Folder | None = None
     """The ffmpeg program. None: the one on PATH, else the one of the imageio-ffmpeg wheel."""
 

@@ -29,7 +29,8 @@ HANDSHAKE = {
 
 
 def filled(route: Route) -> str:
-    return route.path.replace("{job_id}", "3").replace("{file_id}", "1")
+    numbers = route.path.replace("{job_id}", "3").replace("{file_id}", "1")
+    return numbers.replace("{name}", "talks").replace("{file}", "picture")
 
 
 def wanted_body(route: Route) -> bytes:

@@ -19,12 +19,17 @@ from z2d.api.app import create_app
 from z2d.api.auth import Auth, hash_token
 from z2d.api.serve import serve
 from z2d.bus import Bus
+from z2d.publish.feed import Channel, FeedTarget
 from z2d.store.database import Database
 from z2d.store.listen import Listener
 from z2d.wire import errors
 from z2d.wire.service import Version
 
 TOKEN = "correct-horse-battery-staple-0123456789"
+FEEDS = {
+    "talks": FeedTarget(Channel(name="talks", title="Talks")),
+    "open": FeedTarget(Channel(name="open", title="For all", public=True), "https://z2.example"),
+}
 VERSION = Version(version="0.1.0", api=1, schema=1, yt_dlp="2026.07.04", ffmpeg="7.1", postgresql="15.18")
 
 
@@ -114,6 +119,7 @@ async def running(
         slots=2,
         listener_health=lambda: listener.connected,
         auth=Auth(**{**defaults, **auth}),
+        feeds=FEEDS,
         max_connections=max_connections,
     )
     hearing = asyncio.create_task(listener.run(bus), name="test-listener")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -24,6 +24,7 @@ from z2d.api.sockets import Sockets
 from z2d.api.status_hub import StatusHub
 from z2d.api.table import Route
 from z2d.bus import Bus
+from z2d.publish.feed import FeedTarget
 from z2d.store.database import Database
 from z2d.wire import errors
 from z2d.wire.service import Version
@@ -42,6 +43,7 @@ def create_app(
     slots: int,
     listener_health: Callable[[], bool],
     auth: Auth,
+    feeds: Mapping[str, FeedTarget] | None = None,
     max_connections: int = MAX_CONNECTIONS,
     now: Callable[[], float] = time.time,
 ) -> web.Application:
@@ -53,16 +55,18 @@ def create_app(
         state_dir: the file system whose free room is told. jobs_dir: where the folder of job N is `N // 1000 / N`.
         versions: what /api/version answers. slots: jobs at once, told in the statistics.
         listener_health: whether notifications arrive at the moment.
-        auth: who may call. max_connections: open at once. now: seconds since 1970.
+        auth: who may call. feeds: the podcast feeds by name. max_connections: open at once. now: seconds since 1970.
     """
     table = routes()
     public = frozenset(route.path for route in table if route.public)
     connections = Connections(max_connections)
-    checks = middleware.security(auth, public, spoke=connections.spoke)
+    open_feeds = frozenset(name for name, one in (feeds or {}).items() if one.channel.public)
+    checks = middleware.security(auth, public, open_feeds, spoke=connections.spoke)
     app = web.Application(middlewares=[middleware.failures, checks], client_max_size=MAX_BODY)
     app[keys.CONNECTIONS] = connections
     app[keys.DB] = db
     app[keys.ADMIT] = admit
+    app[keys.FEEDS] = feeds or {}
     app[keys.JOBS_DIR] = jobs_dir
     app[keys.VERSION] = versions
     app[keys.STATS] = StatsCache(db, slots=slots, folder=state_dir)

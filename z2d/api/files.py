@@ -8,6 +8,7 @@ folder on the way is opened without following links.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 import stat
@@ -25,7 +26,6 @@ from z2d.api.reading import path_id
 from z2d.publish.exports import MIME, export
 from z2d.store import reads
 from z2d.wire import errors
-from z2d.wire.library import FileInfo
 
 CHUNK = 256 * 1024
 STALLED_S = 60.0  # a receiver that takes no chunk for so long is hung up on
@@ -44,7 +44,9 @@ async def download(request: web.Request, query: NoQuery) -> web.StreamResponse:
     folder = request.app[JOBS_DIR] / str(job // 1000) / str(job)
     handle = await asyncio.to_thread(open_inside, folder, info.path)
     try:
-        return await _send(request, info, handle)
+        return await send_file(
+            request, handle, sha256=info.sha256, size=info.size_bytes, mime=info.mime, path=info.path
+        )
     finally:
         os.close(handle)
 
@@ -93,11 +95,14 @@ def open_inside(folder: Path, path: str) -> int:
     return at
 
 
-async def _send(request: web.Request, info: FileInfo, handle: int) -> web.StreamResponse:
+async def send_file(
+    request: web.Request, handle: int, *, sha256: str | None, size: int, mime: str | None, path: str
+) -> web.StreamResponse:
+    """An open file, whole or in part. `sha256` and `size` are those it was measured with; `path` names it."""
     now = os.fstat(handle)
     # the checksum names the content only while the file has the size it was measured with
-    known = info.sha256 is not None and now.st_size == info.size_bytes
-    etag = f'"{info.sha256 if known else f"{now.st_mtime_ns:x}-{now.st_size:x}"}"'
+    known = sha256 is not None and now.st_size == size
+    etag = f'"{sha256 if known else f"{now.st_mtime_ns:x}-{now.st_size:x}"}"'
     headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
     if _matches(request.headers.get("If-None-Match"), etag):
         return web.Response(status=304, headers=headers)
@@ -109,8 +114,8 @@ async def _send(request: web.Request, info: FileInfo, handle: int) -> web.Stream
     if part is not None:
         start, end = part
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{now.st_size}"
-    headers["Content-Type"] = safe_media_type(info.mime)
-    headers["Content-Disposition"] = disposition(info.path)
+    headers["Content-Type"] = safe_media_type(mime)
+    headers["Content-Disposition"] = disposition(path)
     sent = web.StreamResponse(status=200 if part is None else 206, headers=headers)
     sent.content_length = end - start
     request[STARTED] = sent
@@ -118,6 +123,23 @@ async def _send(request: web.Request, info: FileInfo, handle: int) -> web.Stream
     if request.method != "HEAD":
         await _stream(request, sent, handle, start, end)
     return sent
+
+
+async def send_bytes(request: web.Request, body: bytes, media_type: str) -> web.Response:
+    """A document that was made for this request, with the same rules as a file: ETag, 304, one range."""
+    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
+    if _matches(request.headers.get("If-None-Match"), etag):
+        return web.Response(status=304, headers=headers)
+    try:
+        part = _part(request, etag, len(body))
+    except errors.RangeNotSatisfiable as error:
+        return problem(error, {"Content-Range": f"bytes */{len(body)}"})
+    headers["Content-Type"] = media_type
+    if part is None:
+        return web.Response(body=body, headers=headers)
+    headers["Content-Range"] = f"bytes {part[0]}-{part[1] - 1}/{len(body)}"
+    return web.Response(status=206, body=body[slice(*part)], headers=headers)
 
 
 async def _stream(request: web.Request, sent: web.StreamResponse, handle: int, start: int, end: int) -> None:

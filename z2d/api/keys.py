@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from z2d.api.log_feed import LogFeed
 from z2d.api.service_parts import Readiness, StatsCache
 from z2d.api.sockets import Sockets
 from z2d.api.status_hub import StatusHub
+from z2d.publish.feed import FeedTarget
 from z2d.store.database import Database
 from z2d.wire.service import Version
 
@@ -32,6 +33,7 @@ Admit = Callable[[str], Awaitable[Admitted]]
 
 DB = web.AppKey("db", Database)
 ADMIT: web.AppKey[Admit] = web.AppKey("admit")
+FEEDS: web.AppKey[Mapping[str, FeedTarget]] = web.AppKey("feeds")
 JOBS_DIR = web.AppKey("jobs_dir", Path)
 VERSION = web.AppKey("version", Version)
 STATS = web.AppKey("stats", StatsCache)

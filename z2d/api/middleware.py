@@ -77,21 +77,31 @@ async def failures(request: web.Request, handler: Handler) -> web.StreamResponse
     return answer
 
 
-def security(auth: Auth, public: frozenset[str], *, spoke: Callable[[RequestHandler], None]) -> Middleware:
+def security(
+    auth: Auth, public: frozenset[str], open_feeds: frozenset[str], *, spoke: Callable[[RequestHandler], None]
+) -> Middleware:
     """The checks before every route, upgrades and unknown addresses included.
 
-    `public` paths need no token. `spoke` is told of each connection over which somebody came who may call.
+    `public` paths and the feeds of `open_feeds` need no token. `spoke` is told of each connection over which somebody
+    came who may call.
     """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         auth.check_address(request)
-        if request.path not in public:
+        if request.path not in public and _feed_of(request) not in open_feeds:
             request[CALLER] = auth.check_caller(request)
             spoke(request.protocol)
         return await handler(request)
 
     return check
+
+
+def _feed_of(request: web.Request) -> str | None:
+    """The podcast feed that the matched route is about, by the router's own word and not by the path's look."""
+    resource = request.match_info.route.resource
+    about_a_feed = resource is not None and resource.canonical.startswith("/feeds/{name}")
+    return request.match_info["name"] if about_a_feed else None
 
 
 async def harden(_request: web.Request, answer: web.StreamResponse) -> None:

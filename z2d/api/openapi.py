@@ -48,6 +48,7 @@ _TAGS = {
     "queue": "The queue as a whole",
     "logs": "What was logged while a job ran",
     "files": "What a job has made",
+    "publishing": "Publishing finished jobs, and the podcast feeds",
     "service": "The daemon itself",
     "sockets": "WebSockets. Over TCP the token may be sent as a subprotocol: `z2, bearer.TOKEN`",
 }
@@ -147,7 +148,9 @@ def _path_parameters(route: Route) -> list[Json]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+            "schema": {"type": "string", "pattern": f"^{route.texts[name]}$"}
+            if name in route.texts
+            else {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
             **_examples_of(route, lambda one, name=name: one.path.get(name)),
         }
         for name in _PATH_PARAMETER.findall(route.path)

@@ -5,7 +5,7 @@ The aiohttp routes and the OpenAPI document are both made from it, so neither ca
 
 from __future__ import annotations
 
-from z2d.api import batch, control, control_routes, examples, files, jobs, live, loglines, service
+from z2d.api import batch, control, control_routes, examples, files, jobs, live, loglines, publishing_routes, service
 from z2d.api.queries import (
     ListParams,
     LogParams,
@@ -43,7 +43,15 @@ _UPGRADE = {101: Answer(media=(), description="Switching protocols; the messages
 
 def routes() -> tuple[Route, ...]:
     """Every call of the contract."""
-    return (*_submitting(), *_jobs(), *_of_one_job(), *control_routes.routes(), *_service(), *_sockets())
+    return (
+        *_submitting(),
+        *_jobs(),
+        *_of_one_job(),
+        *control_routes.routes(),
+        *publishing_routes.routes(),
+        *_service(),
+        *_sockets(),
+    )
 
 
 def _submitting() -> tuple[Route, ...]:

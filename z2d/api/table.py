@@ -68,5 +68,7 @@ class Route:
     headers: tuple[Header, ...] = ()
     errors: tuple[type[errors.Z2Error], ...] = ()
     examples: tuple[Example, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The parameters of the path that are no numbers, each with its pattern."""
     public: bool = False
     socket: bool = False

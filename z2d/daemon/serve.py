@@ -25,6 +25,7 @@ from z2d.daemon import database, state
 from z2d.daemon.life import running
 from z2d.daemon.notify import Notifier
 from z2d.daemon.places import host_names, is_loopback, tcp_socket, unix_socket
+from z2d.daemon.targets import feeds_of, served_targets
 from z2d.daemon.trouble import EXIT_CONFIG, DaemonTrouble
 from z2d.media.admission import admit
 from z2d.media.ffmpeg import Ffmpeg, find_ffmpeg
@@ -32,6 +33,7 @@ from z2d.media.process import sweep
 from z2d.media.ytdlp import FetchLimits, YtDlp
 from z2d.pipeline.policy import Policy
 from z2d.postgres.server import EmbeddedPostgres
+from z2d.publish.shelf import LibraryTarget
 from z2d.store import health, presence
 from z2d.store.database import Database
 from z2d.store.listen import Listener
@@ -39,6 +41,7 @@ from z2d.store.logs import LogWriter
 from z2d.store.upkeep import upkeep
 from z2d.wire.errors import DatabaseUnavailable
 from z2d.wire.service import Version
+from z2d.worker.publisher import Publisher, Served
 from z2d.worker.service import Worker
 
 API_VERSION = 1
@@ -56,6 +59,7 @@ class Parts:
     bus: Bus
     listener: Listener
     version: Version
+    targets: list[Served]
 
 
 async def serve(settings: Settings, notifier: Notifier) -> None:
@@ -81,6 +85,7 @@ async def serve(settings: Settings, notifier: Notifier) -> None:
                 slots=settings.slots,
                 listener_health=lambda: parts.listener.connected,
                 auth=auth,
+                feeds=feeds_of(parts.targets),
             )
             async with serve_api(app, sockets):
                 await _until_ready(parts)
@@ -141,6 +146,7 @@ def _token(settings: Settings, host: str) -> str:
 @asynccontextmanager
 async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterator[Parts]:
     """Database, log writer, tools, listener and worker, running; each is closed after what stands on it."""
+    targets = served_targets(settings)
     mark = state.installation(settings.state_dir)
     if left := await sweep(mark):
         log.warning("ended %d processes that a killed daemon had left running", left)
@@ -180,11 +186,24 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
             policy=Policy(scale=settings.retry_scale),
             version=version.version,
         )
+        publisher = Publisher(
+            db,
+            bus,
+            logs,
+            installation=mark,
+            jobs_dir=settings.state_dir / "jobs",
+            library=LibraryTarget(settings.library_dir),
+            targets=targets,
+            lease_s=settings.lease_s,
+            poll_s=settings.poll_s,
+            scale=settings.retry_scale,
+        )
         services |= {"listener": partial(listener.run, bus), "worker": worker.run, "upkeep": partial(_keep_up, db)}
+        services["publisher"] = publisher.run
         if notifier.watchdog_s is not None:
             services["watchdog"] = partial(_watch, db, notifier, notifier.watchdog_s)
         await opened.enter_async_context(running(services))
-        yield Parts(db, bus, listener, version)
+        yield Parts(db, bus, listener, version, targets)
 
 
 def _ffmpeg(settings: Settings) -> Path:

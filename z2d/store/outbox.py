@@ -137,10 +137,17 @@ async def note_end(
 
 _LOCK = "SELECT status, outcome, duplicate_of FROM jobs WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"
 _KNOWN_TARGET = """
-    SELECT EXISTS (SELECT FROM publish_targets WHERE name = $2)
+    SELECT $2 = 'library' OR EXISTS (SELECT FROM publish_targets WHERE name = $2)
         OR EXISTS (SELECT FROM job_publishing WHERE job_id = $1 AND target = $2)
 """
 _OPEN_AGAIN = "UPDATE publish_targets SET disabled_at = NULL, disabled_why = NULL WHERE name = $1"
+# a job whose publishing stage had failed has no row for the library, though it may have all that belongs there
+_LIBRARY_TOO = """
+    INSERT INTO job_publishing (job_id, target, kind, idempotency_key)
+    SELECT $1, 'library', 'library', gen_random_uuid()::text
+    WHERE EXISTS (SELECT FROM job_files WHERE job_id = $1 AND kind = 'metadata_json' AND state = 'PRESENT')
+    ON CONFLICT (job_id, target, event) DO NOTHING
+"""
 _SEND_AGAIN = """
     UPDATE job_publishing SET status = 'PENDING', attempt = 0, run_after = clock_timestamp(),
         run_token = run_token + 1, worker_id = NULL, lease_until = NULL, error_class = NULL, error_message = NULL,
@@ -174,6 +181,8 @@ async def republish(db: Database, job_id: int, *, target: str | None, force: boo
             if not await connection.fetchval(_KNOWN_TARGET, job_id, name):
                 raise TargetNotFound(f"There is no target {name!r}.")
             await connection.execute(_OPEN_AGAIN, name)
+        if name in (None, LIBRARY):
+            await connection.execute(_LIBRARY_TOO, job_id)
         await connection.execute(_SEND_AGAIN, job_id, name, force)
         content = await connection.fetchval(_CONTENT, job_id, LIBRARY) or f"job {job_id}"
         await _enqueue_new(connection, job_id, content, name)

@@ -8,6 +8,7 @@ run on different machines.
 - `lease`: under which name it holds jobs, and the heartbeat.
 - `held`: one job from its claim to the end of the run.
 - `journal`: the pipeline's journal, kept in the store.
+- `publisher`: brings what is in the outbox to its targets.
 - `patience`: waiting for a database that is away; the bell that wakes idle slots.
 """
 
