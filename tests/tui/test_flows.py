@@ -347,3 +347,33 @@ def test_the_fake_speaks_the_contract() -> None:
         JobSummary.model_validate_json(json.dumps(fake.add(status)))
     Stats.model_validate_json(json.dumps(fake.stats()))
     assert set(fake.detail(fake.jobs[1])) == set(JobDetail.model_fields)
+
+
+async def test_a_log_opened_quickly_keeps_its_live_lines(fake: FakeApi, dashboard: Open) -> None:
+    """What the list meant to do a moment later must not take the lines from the screen that is on top now."""
+    fake.log(245, "the only line")
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).memory.detail_tab = "log"
+        await pilot.press("j", "j", "j", "j", "j", "enter")
+        await shows(pilot, "Log 24", "· following")
+        await pilot.pause(0.4)
+        assert app_of(pilot)._following is not None
+        await pilot.press("escape")
+        app_of(pilot).open_job(245)
+        await pilot.pause(0.4)
+        await shows(pilot, "Log 245", "the only line")
+
+
+async def test_below_a_dialog_nothing_moves_and_nothing_is_lost(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((120, 40)) as pilot:
+        await pilot.press("j", "j", "j")
+        await shows(pilot, "Log 249", "segment 00:12:08.2")
+        await pilot.press("o")
+        await pilot.pause()
+        before = screen_text(pilot)
+        await fake.say(249, "said below the dialog")
+        await fake.progress(fake.jobs[249], 0.9)
+        await pilot.pause(1.2)
+        assert screen_text(pilot) == before
+        await pilot.press("escape")
+        await shows(pilot, "said below the dialog", "90%")

@@ -80,6 +80,7 @@ class Z2App(Desk):
         self._memory_path = memory_path
         self._mouse_on = True
         self._back = False
+        self._held: list[LogCame] = []
         self._following: LogView | None = None
         for each in themes.themes():
             self.register_theme(each)
@@ -131,8 +132,12 @@ class Z2App(Desk):
         if not self.is_headless and not terminal.alive():
             terminal.die_soon()
             self.exit(128 + signal.SIGHUP)
-        if isinstance(self.screen, Z2Screen):
-            self.screen.tick()
+        if self._top is None:
+            return
+        self._top.tick()
+        held, self._held = self._held, []
+        for event in held:
+            self.on_log_came(event)
 
     @property
     def _top(self) -> Z2Screen | None:
@@ -323,6 +328,9 @@ class Z2App(Desk):
 
     def on_log_came(self, event: LogCame) -> None:
         """Lines for the view that is on the screen."""
+        if self._top is None:
+            self._held.append(event)  # a dialog is open: what is below it stays still
+            return
         view = self._following
         if view is None or view.job_id != event.job_id or not view.is_attached:
             return

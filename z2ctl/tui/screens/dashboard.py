@@ -218,7 +218,7 @@ class Dashboard(Z2Screen):
         return side.display and self.log_pane.display
 
     def _follow_selected(self) -> None:
-        if not self.is_current:
+        if not self.is_active:
             return  # another screen is on top: the live lines are for that one
         pane = self.log_pane
         job = self.desk.state.find(self.desk.state.selected)
@@ -247,7 +247,7 @@ class Dashboard(Z2Screen):
 
     def _load_preview(self) -> None:
         job_id = self.desk.state.selected
-        if self.is_current and job_id is not None and self._preview_shown() and self.desk.state.line.live:
+        if self.is_active and job_id is not None and self._preview_shown() and self.desk.state.line.live:
             work.start(self, partial(self._read_detail, job_id), "preview")
 
     async def _read_detail(self, job_id: int) -> None:
