@@ -16,6 +16,7 @@
 | /speech | page of /speech.mp4 with captions of its known words (`site_media.SPEECH_CUES`) |
 | /audio.mp3, /audio-only.mp4, /video-only.mp4 | one kind of stream alone |
 | /two, /feed.rss | two videos on a page; a podcast feed |
+| /list.rss?item=URL&date=2026-01-31&title=T | a feed of these entries; item, date and title may be repeated |
 | /status/N?retry_after=S | answers N |
 | /flaky.mp4 | 503 twice, then /file.mp4 |
 | /truncated.mp4 | announces the whole file, sends half of it, knows no Range |
@@ -37,8 +38,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from xml.sax.saxutils import escape, quoteattr
 
 from aiohttp import web
 
@@ -76,6 +79,8 @@ class Site:
         self.seen: list[Seen] = []
         self.sent: Counter[str] = Counter()
         """Bytes sent by the handlers that send by hand (slow, truncated, breaks, stall, trickle, endless)."""
+        self.feed = b""
+        """What /feed-of-test answers."""
         self.port = 0
         self._runner: web.AppRunner | None = None
 
@@ -110,6 +115,7 @@ class Site:
 
     def _media(self) -> dict[str, Handler]:
         return {
+            "/feed-of-test": self.feed_of_test,
             "/flaky.mp4": self.flaky,
             "/slow.mp4": self.slow,
             "/truncated.mp4": self.truncated,
@@ -118,6 +124,9 @@ class Site:
             "/trickle.mp4": self.trickle,
             "/endless.mp4": self.endless,
         }
+
+    async def feed_of_test(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(body=self.feed, content_type="application/rss+xml")
 
     async def flaky(self, request: web.Request) -> web.StreamResponse:
         if self.hits["/flaky.mp4"] <= 2:
@@ -239,6 +248,21 @@ async def ldjson(request: web.Request) -> web.StreamResponse:
     return await page("<p>film</p>", f'<title>x</title><script type="application/ld+json">{data}</script>')(request)
 
 
+async def list_rss(request: web.Request) -> web.StreamResponse:
+    query = request.query
+    dates, titles = query.getall("date", []), query.getall("title", [])
+    items = []
+    for number, link in enumerate(query.getall("item", [])):
+        title = titles[number] if number < len(titles) else f"Entry {number + 1}"
+        day = datetime.fromisoformat(dates[number]) if number < len(dates) else None
+        published = f"<pubDate>{day:%a, %d %b %Y} 10:00:00 GMT</pubDate>" if day else ""
+        said = f"<title>{escape(title)}</title><description>About {escape(title)}</description>{published}"
+        items.append(f"<item>{said}<enclosure url={quoteattr(link)} type='video/mp4'/></item>")
+    head = "<title>A list</title><description>Made for this test.</description>"
+    feed = f'<?xml version="1.0"?><rss version="2.0"><channel>{head}{"".join(items)}</channel></rss>'
+    return await words(feed, "application/rss+xml")(request)
+
+
 async def hls_to(request: web.Request) -> web.StreamResponse:
     lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:1", "#EXTINF:1.0,", request.query["segment"], "#EXT-X-ENDLIST", ""]
     return await words("\n".join(lines), "application/vnd.apple.mpegurl")(request)
@@ -284,6 +308,7 @@ PAGES: dict[str, Handler] = {
     "/two": page('<video src="/file.mp4"></video><video src="/speech.mp4"></video>', "<title>Two</title>"),
     "/nothing": page("<p>no video here</p>", "<title>Nothing</title>"),
     "/feed.rss": words(FEED, "application/rss+xml"),
+    "/list.rss": list_rss,
     "/redirect": redirect,
     "/embed": embed,
     "/hls-to": hls_to,

@@ -16,6 +16,7 @@ from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.process import marked
 from z2d.media.ytdlp import FetchLimits, Progress, YtDlp
 from z2d.wire.jobs import JobOptions, LogLevel
+from z2d.wire.lists import Listing
 
 LIMITS = FetchLimits(disk_reserve_bytes=1 << 20, stall_window_s=20, socket_timeout_s=10, memory_bytes=1 << 30)
 
@@ -57,6 +58,9 @@ class Job:
 
     async def extract(self, url: str) -> dict[str, Any]:
         return await self.yt.extract(url, folder=self.folder, options=self.options, job_id=self.id, log=self.log)
+
+    async def look(self, url: str) -> dict[str, Any] | Listing:
+        return await self.yt.look(url, folder=self.folder, options=self.options, job_id=self.id, log=self.log)
 
     async def download(self) -> Path:
         return await self.yt.download(

@@ -36,7 +36,7 @@ def known_video(url: str) -> KnownVideo | None:
             why = "it protects its videos against copying" if key == "KnownDRM" else "it is known for piracy"
             return KnownVideo(key.lower(), key.lower(), None, why)
         # a list, a tab of a channel: the id in the URL is not that of one video
-        is_list = extractor._RETURN_TYPE == "playlist" or key.endswith(("Tab", "Playlist", "Channel", "User"))
+        is_list = _gives_list(extractor)
         site = str(extractor.IE_NAME).partition(":")[0].lower()
         return KnownVideo(site, key.lower(), None if is_list else extractor.get_temp_id(url))
     return None
@@ -46,6 +46,17 @@ def known_video(url: str) -> KnownVideo | None:
 def known_sites() -> frozenset[str]:
     """The names of all sites that yt-dlp knows, as `KnownVideo.site` gives them."""
     return frozenset(str(extractor.IE_NAME).partition(":")[0].lower() for extractor in _extractors())
+
+
+@lru_cache(maxsize=256)
+def gives_list(key: str) -> bool:
+    """Whether the extractor of this key gives lists of videos rather than videos."""
+    return any(_gives_list(extractor) for extractor in _extractors() if extractor.ie_key() == key)
+
+
+def _gives_list(extractor: Any) -> bool:
+    named = str(extractor.ie_key()).endswith(("Tab", "Playlist", "Channel", "User"))
+    return named or extractor._RETURN_TYPE == "playlist"
 
 
 @lru_cache(maxsize=1)

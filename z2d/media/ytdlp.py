@@ -29,6 +29,7 @@ from z2d.media.faults import MediaFault
 from z2d.media.ffmpeg import Ffmpeg, Probe, extension_of, private_folder
 from z2d.media.process import Group, Limits, lines_of
 from z2d.wire.jobs import JobOptions, LogLevel
+from z2d.wire.lists import Listing, PlaylistOptions
 from z2d.wire.reasons import ErrorClass
 
 Log = Callable[[LogLevel, str, str], None]
@@ -119,15 +120,50 @@ class YtDlp:
         The formats to download are chosen here by `options`. No video, several videos, a picture: UNSUPPORTED. A
         stream that has not begun or not ended: LIVE_NOT_STARTED, LIVE_ENDED_PROCESSING, with the wait in seconds.
         """
-        target = private_folder(folder / "source") / "info.json"
-        await self._ask(
-            {"op": "extract", "url": url, "out": str(target), "options": options.model_dump()},
+        found = await self._extract(url, None, folder, options, job_id, log, access)
+        assert isinstance(found, dict)
+        return found
+
+    async def look(
+        self, url: str, *, folder: Path, options: JobOptions, job_id: int, log: Log, access: Access = DIRECT
+    ) -> dict[str, Any] | Listing:
+        """Like `extract`, but a list of several videos is taken too, as far as `options.playlist` wants it.
+
+        What is wanted of the list is kept in folder/source/list.json. A regular expression that takes too long:
+        BAD_OPTIONS.
+        """
+        wanted = options.playlist or PlaylistOptions()
+        return await self._extract(url, wanted, folder, options, job_id, log, access)
+
+    async def _extract(
+        self,
+        url: str,
+        lists: PlaylistOptions | None,
+        folder: Path,
+        options: JobOptions,
+        job_id: int,
+        log: Log,
+        access: Access,
+    ) -> dict[str, Any] | Listing:
+        source = private_folder(folder / "source")
+        target, list_target = source / "info.json", source / "list.json"
+        answer = await self._ask(
+            {
+                "op": "extract",
+                "url": url,
+                "out": str(target),
+                "list": str(list_target),
+                "lists": lists and lists.model_dump(),
+                "options": options.model_dump(),
+            },
             folder=folder,
             job_id=job_id,
             log=log,
             deadline_s=self.limits.extract_deadline_s,
             access=access,
         )
+        if answer.get("is_list"):
+            return Listing.model_validate_json(list_target.read_bytes())
         loaded: dict[str, Any] = json.loads(target.read_bytes())
         return loaded
 

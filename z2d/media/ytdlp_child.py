@@ -31,8 +31,10 @@ from yt_dlp.networking.common import _REQUEST_HANDLERS
 from yt_dlp.postprocessor.sponsorblock import SponsorBlockPP
 from yt_dlp.utils import YoutubeDLError
 
+from z2d.media import listing
 from z2d.media.classify import classify
 from z2d.media.faults import MediaFault
+from z2d.media.feeds import teach_generic_extractor
 from z2d.media.guard import ConnectGuard
 from z2d.media.live import record
 from z2d.media.verdict import refuse_what_cannot_be_downloaded
@@ -45,6 +47,7 @@ _PIECE = 65536
 _FETCH_MEMORY = 768 << 20
 _CONTINUATIONS = 5
 _WORTH_CONTINUING = 64 << 10
+_DATES_OF_LISTS = {"youtubetab": {"approximate_date": [""]}}  # else YouTube's lists do not say when things appeared
 # yt-dlp warns of these, but for plain pages and without ffprobe they are the ordinary way
 _NO_WARNINGS = (
     "[generic] Falling back on generic information extractor",
@@ -113,6 +116,7 @@ def prepare_ytdlp() -> None:
     """Close the doors of yt-dlp that z2 does not use, before the first request."""
     yt_dlp.globals.plugin_dirs.value = []
     yt_dlp.globals.all_plugins_loaded.value = True
+    teach_generic_extractor()
     FFmpegFD.real_download = refuse_network_of_other_programs
     RtmpFD.real_download = refuse_network_of_other_programs
     # curl does not go through Python's sockets, so the connect guard would not see it
@@ -159,9 +163,14 @@ class Session:
     # --- extract ---
 
     def extract(self) -> dict[str, Any]:
-        """Describe the one video at the URL; the description is written to `out`."""
-        with Downloader(self.params(ignore_no_formats_error=True)) as ydl:
-            info = self._only_video(ydl, ydl.extract_info(self.request["url"], download=False))
+        """Describe the one video at the URL in `out`; or, if lists are taken and there is one, the list in `list`."""
+        asked = bool(self.options.get("playlist")) and bool(self.request["lists"])
+        params = self.params(ignore_no_formats_error=True, noplaylist=not asked, extractor_args=_DATES_OF_LISTS)
+        with Downloader(params) as ydl:
+            info = listing.resolve(ydl, self.request["url"])
+            if info is not None and self.request["lists"] and listing.is_several(info, asked=asked):
+                return self._describe_list(ydl, info)
+            info = self._only_video(ydl, info and ydl.process_ie_result(info, download=False))
             self._add_sponsor_segments(ydl, info)
             clean = ydl.sanitize_info(info)
         if clean.get("extractor_key") == "HTML5MediaEmbed" and str(clean["id"]).endswith("-1"):
@@ -170,6 +179,13 @@ class Session:
         refuse_what_cannot_be_downloaded(clean, self.logger.warnings, record=self.records_live)
         write_atomically(Path(self.request["out"]), json.dumps(clean).encode())
         return {}
+
+    def _describe_list(self, ydl: Any, info: dict[str, Any]) -> dict[str, Any]:
+        reader = listing.ListReader(
+            ydl, self.request["lists"], allow_private=self.request["allow_private"], warn=self.logger.warning
+        )
+        write_atomically(Path(self.request["list"]), json.dumps(reader.read(info)).encode())
+        return {"is_list": True}
 
     def _only_video(self, ydl: Any, info: dict[str, Any] | None) -> dict[str, Any]:
         if info is None:
