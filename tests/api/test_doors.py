@@ -30,7 +30,7 @@ HANDSHAKE = {
 
 def filled(route: Route) -> str:
     numbers = route.path.replace("{job_id}", "3").replace("{file_id}", "1")
-    return numbers.replace("{name}", "talks").replace("{file}", "picture")
+    return numbers.replace("{site}", "media.example").replace("{name}", "talks").replace("{file}", "picture")
 
 
 def wanted_body(route: Route) -> bytes:

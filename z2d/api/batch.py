@@ -8,7 +8,7 @@ from aiohttp import web
 
 from z2d.api.answers import answer
 from z2d.api.jobs import KEY_HEADER, KEY_PATTERN
-from z2d.api.keys import ADMIT, DB, Admitted
+from z2d.api.keys import ADMIT, DB, PROFILES, Admitted
 from z2d.api.middleware import CALLER
 from z2d.api.queries import NoQuery
 from z2d.api.reading import header_text
@@ -22,6 +22,7 @@ ADMISSIONS_AT_ONCE = 16  # each may wait for a name server
 async def submit_batch(request: web.Request, query: NoQuery, body: NewBatch) -> web.Response:
     """Queue many URLs. One that is refused does not stop the others; `dry_run` only says what would happen."""
     key = header_text(request, KEY_HEADER, KEY_PATTERN)
+    body = request.app[PROFILES].settled(body)
     admissions = await _admit_all(request, body.urls)
     job = NewJobFields.model_validate({name: getattr(body, name) for name in NewJobFields.model_fields})
     first_of: dict[str, int | None] = {}

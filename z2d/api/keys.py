@@ -10,9 +10,11 @@ from aiohttp import web
 
 from z2d.api.connections import Connections
 from z2d.api.log_feed import LogFeed
+from z2d.api.profiles import Profiles
 from z2d.api.service_parts import Readiness, StatsCache
 from z2d.api.sockets import Sockets
 from z2d.api.status_hub import StatusHub
+from z2d.media.cookies import CookieFiles
 from z2d.publish.feed import FeedTarget
 from z2d.store.database import Database
 from z2d.wire.service import Version
@@ -34,6 +36,8 @@ Admit = Callable[[str], Awaitable[Admitted]]
 DB = web.AppKey("db", Database)
 ADMIT: web.AppKey[Admit] = web.AppKey("admit")
 FEEDS: web.AppKey[Mapping[str, FeedTarget]] = web.AppKey("feeds")
+PROFILES = web.AppKey("profiles", Profiles)
+COOKIES = web.AppKey("cookies", CookieFiles)
 JOBS_DIR = web.AppKey("jobs_dir", Path)
 VERSION = web.AppKey("version", Version)
 STATS = web.AppKey("stats", StatsCache)

@@ -49,6 +49,7 @@ _TAGS = {
     "logs": "What was logged while a job ran",
     "files": "What a job has made",
     "publishing": "Publishing finished jobs, and the podcast feeds",
+    "sites": "Profiles, and cookies of sites",
     "service": "The daemon itself",
     "sockets": "WebSockets. Over TCP the token may be sent as a subprotocol: `z2, bearer.TOKEN`",
 }

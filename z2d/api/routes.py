@@ -5,7 +5,19 @@ The aiohttp routes and the OpenAPI document are both made from it, so neither ca
 
 from __future__ import annotations
 
-from z2d.api import batch, control, control_routes, examples, files, jobs, live, loglines, publishing_routes, service
+from z2d.api import (
+    batch,
+    control,
+    control_routes,
+    examples,
+    files,
+    jobs,
+    live,
+    loglines,
+    publishing_routes,
+    service,
+    site_routes,
+)
 from z2d.api.queries import (
     ListParams,
     LogParams,
@@ -36,7 +48,13 @@ _KEY = Header(
     pattern=f"^{jobs.KEY_PATTERN}$",
 )
 _BODY = (errors.UnsupportedMediaType, errors.PayloadTooLarge)
-_URL = (errors.UrlInvalid, errors.UrlScheme, errors.UrlPrivateAddress, errors.UrlUnsupported)
+_URL = (
+    errors.UrlInvalid,
+    errors.UrlScheme,
+    errors.UrlPrivateAddress,
+    errors.UrlUnsupported,
+    errors.ProfileUnknown,
+)
 _SOCKET = (errors.TooManyRequests, errors.ShuttingDown)
 _UPGRADE = {101: Answer(media=(), description="Switching protocols; the messages are listed in x-messages")}
 
@@ -48,6 +66,7 @@ def routes() -> tuple[Route, ...]:
         *_jobs(),
         *_of_one_job(),
         *control_routes.routes(),
+        *site_routes.routes(),
         *publishing_routes.routes(),
         *_service(),
         *_sockets(),
@@ -80,7 +99,7 @@ def _submitting() -> tuple[Route, ...]:
             body=NewBatch,
             headers=(_KEY,),
             answers={200: Answer(model=BatchAnswer, description="One result per URL, in the order sent")},
-            errors=(*_BODY, errors.Conflict),
+            errors=(*_BODY, errors.Conflict, errors.ProfileUnknown),
             examples=examples.BATCH,
         ),
     )
