@@ -238,7 +238,9 @@ def test_the_child_writes_what_the_function_returns(tmp_path: Path) -> None:
     source.write_text(request.model_dump_json())
     done = child(str(source), str(target))
     assert (done.returncode, done.stderr) == (0, "")
-    assert Analysis.model_validate_json(target.read_bytes()) == analyse_request(request)
+    made = Analysis.model_validate_json(target.read_bytes())
+    assert made.provenance is not None and made.provenance.tools["scikit-learn"] and made.duration_ms is not None
+    assert made.model_copy(update={"provenance": None, "duration_ms": None}) == analyse_request(request)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.json", "out.json"]
 
 
