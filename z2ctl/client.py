@@ -112,6 +112,24 @@ class Client:
         """The transcript's text in one of its formats (json, txt, vtt, srt, md)."""
         return self._call("GET", f"/api/jobs/{job_id}/transcript", query={"format": form}).decode("utf-8", "replace")
 
+    # -- sites --------------------------------------------------------------------------------------------------
+
+    def profiles(self) -> list[Json]:
+        """Every profile (`ProfileInfo`), `default` first."""
+        return list(self._json("GET", "/api/profiles")["profiles"])
+
+    def cookies(self) -> list[Json]:
+        """What may be known of the cookies of each site (`CookiesInfo`)."""
+        return list(self._json("GET", "/api/cookies")["cookies"])
+
+    def set_cookies(self, site: str, text: str) -> Json:
+        """Keep the text of a cookies file for a site (`CookiesChange`)."""
+        return self._json("PUT", f"/api/cookies/{quote(site, safe='')}", body={"cookies": text})
+
+    def remove_cookies(self, site: str) -> Json:
+        """Forget the cookies of a site (`CookiesChange`: what they were)."""
+        return self._json("DELETE", f"/api/cookies/{quote(site, safe='')}")
+
     # -- the daemon ---------------------------------------------------------------------------------------------
 
     def stats(self) -> Json:

@@ -32,6 +32,8 @@ VERBS = {
     "transcript": "results",
     "path": "results",
     "open": "results",
+    "profiles": "sites",
+    "cookies": "sites",
     "stats": "stats",
     "doctor": "doctor",
     "completion": "shell",

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import click
 
 from z2ctl.cli.app import DONE, FAILED, App, exit_code, leave
+from z2ctl.cli.options import read_options
 from z2ctl.cli.output import say
 from z2ctl.cli.parameters import future, json_option
 from z2ctl.client import Client, Json
@@ -28,6 +29,10 @@ LONGEST_URL = 4096
 @click.option("--at", "run_after", callback=future, metavar="TIME", help="Not before: 23:00, 2h, RFC 3339.")
 @click.option("--hold", is_flag=True, help="Queue it paused.")
 @click.option("--force", is_flag=True, help="A new job although the video is already in the library.")
+@click.option("--profile", metavar="NAME", help="With the options of this profile: see 'z2ctl profiles'.")
+@click.option(
+    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option, such as max_height=720."
+)
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be repeated.")
 @json_option
 @click.pass_obj
@@ -40,9 +45,14 @@ def submit_command(
     run_after: str | None,
     hold: bool,
     force: bool,
+    profile: str | None,
+    options: tuple[str, ...],
     tags: tuple[str, ...],
 ) -> None:
     """Queue videos. A video that is already there is not fetched again.
+
+    Options: audio_only, max_height=720, container=mp4, codec=h264, languages=en,de, thumbnail=no, live=record,
+    sponsorblock=sponsor,intro, rate_limit_bps=500000, sleep_s=2.
 
     Prints the job's id, one line per URL; with --json the job, or for many URLs one result each. Both have "id",
     "url" and "deduplicated".
@@ -52,7 +62,8 @@ def submit_command(
     wanted = list(dict.fromkeys([*urls, *read_urls(file)]))
     if not wanted:
         raise click.UsageError("No URL given.")
-    fields: dict[str, Any] = {"priority": priority, "run_after": run_after, "tags": list(tags)}
+    fields: dict[str, Any] = {"priority": priority, "run_after": run_after, "tags": list(tags), "profile": profile}
+    fields["options"] = read_options(options)
     fields = {name: value for name, value in fields.items() if value} | {
         name: True for name, on in (("hold", hold), ("force", force)) if on
     }
