@@ -5,6 +5,7 @@ keeps what was done. A worker and an API never speak to each other directly: the
 run on different machines.
 
 - `service`: the worker: slots, people's wishes, rescue.
+- `crew`: how many slots there are, and whether they may start something.
 - `lease`: under which name it holds jobs, and the heartbeat.
 - `held`: one job from its claim to the end of the run.
 - `journal`: the pipeline's journal, kept in the store.

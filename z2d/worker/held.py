@@ -41,7 +41,7 @@ class Held:
         self.over = asyncio.Event()
         """Set by the slot when nothing of this run is left."""
         self._db, self._logs, self._folder = db, logs, folder
-        self._lost = self._cancel_wanted = self._pause_wanted = False
+        self._lost = self._cancel_wanted = self._pause_wanted = self._queue_paused = False
         journal = StoreJournal(db, logs, claim, on_lost=self.lose)
         job = Job(
             id=claim.job_id,
@@ -49,6 +49,8 @@ class Held:
             attempt=claim.attempt,
             max_attempts=claim.max_attempts,
             options=claim.options,
+            site=claim.site,
+            profile=claim.profile,
             forced=claim.forced,
             tags=claim.tags,
         )
@@ -60,6 +62,12 @@ class Held:
         if (cancel and not self._cancel_wanted) or (pause and not self._pause_wanted):
             self._cancel_wanted |= cancel
             self._pause_wanted |= pause
+            self._task.cancel()
+
+    def put_back(self) -> None:
+        """The whole queue was paused: back into it, keeping its place."""
+        if not self._queue_paused:
+            self._queue_paused = True
             self._task.cancel()
 
     def lose(self) -> None:
@@ -125,6 +133,8 @@ class Held:
             words = "Cancelled, as asked."
         elif self._pause_wanted:
             words = "Paused, as asked. It continues here when it is resumed."
+        elif self._queue_paused:
+            words = "Put down: the queue is paused. It continues here when the queue is resumed."
         else:
             words = "z2 stops; the job goes back into the queue and continues at the next start."
         self._logs.write(self.claim.job_id, LogLevel.INFO, None, "z2", words)
@@ -133,8 +143,7 @@ class Held:
         if self._task.cancelled():
             if self._cancel_wanted:
                 return await claims.cancelled(self._db, self.claim)
-            reason = WaitReason.USER if self._pause_wanted else WaitReason.SHUTDOWN
-            return await claims.requeue(self._db, self.claim, reason, 0, attempt_used=False)
+            return await claims.requeue(self._db, self.claim, self._why_put_down(), 0, attempt_used=False)
         match self._task.result():
             case Completed() as end:
                 return await claims.finish(self._db, self.claim, end.outcome, duplicate_of=end.duplicate_of)
@@ -142,6 +151,11 @@ class Held:
                 return await claims.fail(self._db, self.claim, end.error_class, end.message, end.stage)
             case Requeue() as end:
                 return await self._requeue(end)
+
+    def _why_put_down(self) -> WaitReason:
+        if self._pause_wanted:
+            return WaitReason.USER
+        return WaitReason.QUEUE_PAUSED if self._queue_paused else WaitReason.SHUTDOWN
 
     async def _requeue(self, end: Requeue) -> JobStatus:
         delay_s = end.delay_s

@@ -51,6 +51,11 @@ class Lease:
                 self._id = fresh
             return self._id
 
+    async def describe(self, *, capacity: int, has_room: bool) -> None:
+        """Let others know of this worker's slots and whether its disk has room. Raises `DatabaseUnavailable`."""
+        self._capacity = capacity
+        await workers.describe_worker(self._db, await self.worker_id(), capacity=capacity, has_room=has_room)
+
     def current(self, worker_id: str) -> bool:
         """Whether claims under this id still count."""
         return worker_id == self._id

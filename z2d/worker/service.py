@@ -1,4 +1,4 @@
-"""The worker: a fixed number of slots that claim jobs, a heartbeat that keeps them, and ears for people's wishes.
+"""The worker: slots that claim jobs, as many as are wanted, a heartbeat that keeps them, and ears for people's wishes.
 
 Notifications make it fast and a slow poll makes it sure: every wait here ends by a bell or by the clock.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from z2d.bus import Bus, JobChanged, Lagged, Resync, Subscription
+from z2d.bus import Bus, JobChanged, Lagged, QueueChanged, Resync, Subscription
+from z2d.media.access import Access
 from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.ytdlp import YtDlp
 from z2d.pipeline.folders import JobFolder, job_folder
@@ -22,8 +24,10 @@ from z2d.store import claims, reads, rescue
 from z2d.store.claims import Claim, LeaseLost
 from z2d.store.database import Database
 from z2d.store.logs import LogWriter
+from z2d.wire.control import QueueMode
 from z2d.wire.errors import DatabaseUnavailable, JobNotFound
 from z2d.wire.jobs import FINISHED, JobStatus, WaitReason
+from z2d.worker.crew import Crew
 from z2d.worker.held import Held
 from z2d.worker.lease import Lease
 from z2d.worker.patience import Bell, heard, pauses, persist
@@ -38,8 +42,8 @@ log = logging.getLogger(__name__)
 class Worker:
     """Works on jobs until `run` is cancelled; then its jobs go back into the queue, attempt not counted.
 
-    `installation` marks what belongs to `state_dir`; `slots`: jobs at once; `lease_s`: after this long without a
-    heartbeat others take the jobs; `poll_s`: how often idle slots look without having heard anything.
+    `installation` marks what belongs to `state_dir`; `slots`: jobs at once, until a person says otherwise; `lease_s`:
+    after this long without a heartbeat others take the jobs; `poll_s`: how often idle slots look unasked.
     """
 
     def __init__(
@@ -57,17 +61,21 @@ class Worker:
         lease_s: float = 30.0,
         poll_s: float = 5.0,
         policy: Policy | None = None,
+        access: Callable[[str | None, str], Access] | None = None,
         version: str = "",
     ) -> None:
         self._db, self._bus, self._logs = db, bus, logs
-        self._installation, self._slots = installation, slots
+        self._installation = installation
         self._jobs_dir = state_dir / "jobs"
         self._tools = Tools(ytdlp=ytdlp, ffmpeg=ffmpeg, library_dir=library_dir, installation=installation)
+        if access is not None:
+            self._tools = replace(self._tools, access=access)
         self._lease_s, self._poll_s = lease_s, poll_s
         self._policy = policy or Policy()
         self._lease = Lease(db, installation=installation, capacity=slots, version=version, lease_s=lease_s)
         self._held: dict[int, Held] = {}
         self._bell = Bell()  # there may be something to claim
+        self._crew = Crew(db, self._lease, self._bell, slots=slots, poll_s=poll_s)
         self._wishes = asyncio.Event()  # there may be something a person wants of a running job
 
     @property
@@ -89,17 +97,19 @@ class Worker:
                     tasks.create_task(self._rescue_others(), name="worker rescue")
                     tasks.create_task(self._listen(events), name="worker ears")
                     tasks.create_task(self._hear_wishes(), name="worker wishes")
-                    for number in range(self._slots):
-                        tasks.create_task(self._slot(), name=f"slot {number + 1}")
+                    following = self._crew.follow(
+                        tasks, self._slot, has_room=self._room, on_change=self._heed_the_queue
+                    )
+                    tasks.create_task(following, name="worker crew")
         finally:
             await self._sign_off()
 
-    async def _slot(self) -> None:
-        """Claim, work, and again; asleep while there is nothing to do."""
+    async def _slot(self, number: int) -> None:
+        """Claim, work, and again; asleep while there is nothing to do. Ends when it is one slot too many."""
         tries = pauses()
-        while True:
+        while self._crew.wants(number):
             bell = self._bell.listen()
-            if not self._room():
+            if self._crew.mode is not QueueMode.ACTIVE or not self._room():
                 await heard(bell, self._poll_s)
                 continue
             try:
@@ -156,11 +166,18 @@ class Worker:
         held = Held(claim, folder, db=self._db, logs=self._logs, tools=self._tools, policy=self._policy)
         self._held[claim.job_id] = held
         self._wishes.set()  # one may have come before we were listening for it
+        self._heed_the_queue()
         try:
             await held.carry()
         finally:
             del self._held[claim.job_id]
             held.over.set()
+
+    def _heed_the_queue(self) -> None:
+        """A paused queue runs nothing."""
+        if self._crew.mode is QueueMode.PAUSED:
+            for held in list(self._held.values()):
+                held.put_back()
 
     def _room(self) -> bool:
         """Whether there is disk enough to begin something."""
@@ -191,9 +208,12 @@ class Worker:
                         self._held[job_id].obey(cancel=cancel, pause=pause)
                 case JobChanged(status=JobStatus.COMPLETED):
                     self._bell.ring()  # the first success at a gated site opens its gate
+                case QueueChanged():
+                    self._crew.look_again()
                 case Resync() | Lagged():
                     self._bell.ring()
                     self._wishes.set()
+                    self._crew.look_again()
                 case _:
                     pass  # log lines, other people's jobs, or a minute without news
 
