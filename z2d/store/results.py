@@ -127,13 +127,21 @@ _SAVE_TRANSCRIPT = """
     VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8, $9, $10, $11)
     RETURNING id
 """
+# A cue is found by its own words and by those of the next cue, so that phrases across the border are found; where the
+# next one is short, by those of the one after it too. The last two of each piece are given for that alone.
 _SAVE_CUES = """
     INSERT INTO transcript_segments (transcript_id, job_id, seq, start_ms, end_ms, speaker, text, tsv)
-    SELECT $1, $2, ord - 1, start_ms, end_ms, speaker, text,
-        to_tsvector(z2_ts_config($3), text || ' ' || coalesce(lead(text) OVER (ORDER BY ord), ''))
-    FROM unnest($4::int[], $5::int[], $6::text[], $7::text[])
-        WITH ORDINALITY AS cue(start_ms, end_ms, speaker, text, ord)
+    SELECT $1, $2, $4 + ord - 1, start_ms, end_ms, speaker, text,
+        z2_words($3, concat_ws(' ', text, next, CASE WHEN length(next) < 24 THEN after_next END))
+    FROM (
+        SELECT *, lead(text) OVER following AS next, lead(text, 2) OVER following AS after_next
+        FROM unnest($6::int[], $7::int[], $8::text[], $9::text[])
+            WITH ORDINALITY AS given(start_ms, end_ms, speaker, text, ord)
+        WINDOW following AS (ORDER BY ord)
+    ) cue
+    WHERE ord <= $5
 """
+_CUES_AT_ONCE = 2000  # a day of speech in one statement would take longer than a statement may
 _LATEST_MS = 2**31 - 1
 
 
@@ -153,17 +161,21 @@ async def save_transcript(connection: Any, job_id: int, found: Transcript) -> No
         found.translated,
         [clean_text(warning, _NAME_LIMIT) for warning in found.warnings[:_LIST_LIMIT]],
     )
-    starts = [min(cue.start_ms, _LATEST_MS) for cue in found.cues]
-    await connection.execute(
-        _SAVE_CUES,
-        transcript_id,
-        job_id,
-        language,
-        starts,
-        [min(max(cue.end_ms, start), _LATEST_MS) for cue, start in zip(found.cues, starts, strict=True)],
-        [clean_or_none(cue.speaker, _NAME_LIMIT) for cue in found.cues],
-        [clean_text(cue.text, _CUE_LIMIT) for cue in found.cues],
-    )
+    for first in range(0, len(found.cues), _CUES_AT_ONCE):
+        cues = found.cues[first : first + _CUES_AT_ONCE + 2]
+        starts = [min(cue.start_ms, _LATEST_MS) for cue in cues]
+        await connection.execute(
+            _SAVE_CUES,
+            transcript_id,
+            job_id,
+            language,
+            first,
+            _CUES_AT_ONCE,
+            starts,
+            [min(max(cue.end_ms, start), _LATEST_MS) for cue, start in zip(cues, starts, strict=True)],
+            [clean_or_none(cue.speaker, _NAME_LIMIT) for cue in cues],
+            [clean_text(cue.text, _CUE_LIMIT) for cue in cues],
+        )
 
 
 _RETIRE_ANALYSIS = "UPDATE job_analysis SET is_current = false WHERE job_id = $1 AND is_current"
