@@ -31,7 +31,7 @@ LAYOUT = 1
 """Raised when the files of an entry change in kind, so that old entries are written anew."""
 
 _CHUNK = 4 << 20
-_EXTENSION = re.compile(r"^\.[a-z0-9]{1,8}$")
+_ENDING = re.compile(r"^\.[a-z0-9]{1,8}$")
 # a link may be refused for these reasons; then the file is copied
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
@@ -69,8 +69,8 @@ class Entry:
             "metadata": self.metadata.model_dump(mode="json"),
             "files": [file.sha256 if file else None for file in (self.media, self.thumbnail, self.info_json)],
             "transcripts": [transcript.model_dump(mode="json") for transcript in self.transcripts],
-            # how long an analysis took is no part of what it says
-            "analysis": analysis.model_dump(mode="json", exclude={"duration_ms"}) if analysis else None,
+            # how an analysis came about is no part of what it says
+            "analysis": analysis.model_dump(mode="json", exclude={"duration_ms", "provenance"}) if analysis else None,
             "tags": list(self.tags),
         }
         text = json.dumps(body, sort_keys=True, ensure_ascii=True)
@@ -187,9 +187,9 @@ def _build(build: Path, stem: str, entry: Entry, progress: ProgressCallback | No
     """Write every file of the entry into `build`, the large ones first; their names and what they are."""
     copies: dict[str, SourceFile] = {}
     if entry.media:
-        copies[stem + _extension(entry.media.path, ".bin")] = entry.media
+        copies[stem + extension(entry.media.path, ".bin")] = entry.media
     if entry.thumbnail:
-        copies[f"{stem}-thumb{_extension(entry.thumbnail.path, '.jpg')}"] = entry.thumbnail
+        copies[f"{stem}-thumb{extension(entry.thumbnail.path, '.jpg')}"] = entry.thumbnail
     if entry.info_json:
         copies[f"{stem}.info.json"] = entry.info_json
     files = {}
@@ -230,9 +230,10 @@ def _texts(stem: str, entry: Entry) -> dict[str, str]:
     return texts
 
 
-def _extension(path: Path, fallback: str) -> str:
+def extension(path: Path, fallback: str) -> str:
+    """The ending of a file's name with its dot, where it is a plain one."""
     suffix = path.suffix.lower()
-    return suffix if _EXTENSION.match(suffix) else fallback
+    return suffix if _ENDING.match(suffix) else fallback
 
 
 def _plain_size(path: Path) -> int:

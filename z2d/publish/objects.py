@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from z2d.publish import exports, names
-from z2d.publish.library import Entry, SourceFile
+from z2d.publish.library import Entry, SourceFile, extension
 from z2d.publish.nfo import nfo
 from z2d.publish.note import note
 from z2d.publish.target import Kind, NotDelivered, Parcel, Receipt
@@ -45,9 +45,11 @@ class ObjectsTarget:
         assert entry is not None
         folder = folder_of(entry)
         try:
-            await self._upload(folder, await asyncio.to_thread(pieces, entry))
+            made = await asyncio.to_thread(pieces, entry)
         except FileNotFoundError as error:
             raise NotDelivered(ErrorClass.NOT_FOUND, "The files of the job are gone.", final=True) from error
+        try:
+            await self._upload(folder, made)
         except PermissionError as error:
             words = "The object store does not let us in: check the credentials and the rights."
             raise NotDelivered(ErrorClass.FORBIDDEN, words) from error
@@ -90,7 +92,7 @@ def pieces(entry: Entry) -> dict[str, SourceFile | bytes]:
         if source is not None:
             if not source.path.is_file():
                 raise FileNotFoundError(str(source.path))
-            found[f"{name}{names.file_name(source.path.suffix.lower(), fallback='', max_bytes=10)}"] = source
+            found[f"{name}{extension(source.path, '')}"] = source
     for transcript in reversed(entry.transcripts):
         language = names.file_name(transcript.language, fallback="und", max_bytes=20)
         found[f"transcript.{language}.vtt"] = exports.vtt(transcript).encode()

@@ -64,6 +64,8 @@ class WebhookTarget:
                 status, retry_after = answer.status, answer.headers.get("Retry-After")
         except TimeoutError as error:
             raise NotDelivered(ErrorClass.TIMEOUT, f"{place} did not answer within {ANSWER_S:.0f} s.") from error
+        except aiohttp.InvalidURL as error:
+            raise NotDelivered(ErrorClass.BAD_URL, f"{place} is no address.", final=True) from error
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, _Refused):
                 words = f"{place} leads to {error.os_error}, which is this machine or a private network."
