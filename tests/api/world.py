@@ -17,6 +17,7 @@ from aiohttp import web
 
 from z2d.api.app import create_app
 from z2d.api.auth import Auth, hash_token
+from z2d.api.profiles import Profiles
 from z2d.api.serve import serve
 from z2d.bus import Bus
 from z2d.publish.feed import Channel, FeedTarget
@@ -95,7 +96,13 @@ def bound_tcp() -> socket.socket:
 
 @asynccontextmanager
 async def running(
-    dsn: str, db: Database, folder: Path, *, max_connections: int = 600, **auth: Any
+    dsn: str,
+    db: Database,
+    folder: Path,
+    *,
+    max_connections: int = 600,
+    profiles: Profiles | None = None,
+    **auth: Any,
 ) -> AsyncIterator[World]:
     """The API over `db`, served until the block ends."""
     (folder / "jobs").mkdir(exist_ok=True)
@@ -120,6 +127,7 @@ async def running(
         listener_health=lambda: listener.connected,
         auth=Auth(**{**defaults, **auth}),
         feeds=FEEDS,
+        profiles=profiles,
         max_connections=max_connections,
     )
     hearing = asyncio.create_task(listener.run(bus), name="test-listener")
