@@ -6,7 +6,7 @@ A key of the file is the variable's name without `Z2_` in lower case (`slots = 3
 
 A misspelt name is refused, never passed over: someone who wrote it wanted something. Not refused are the names that
 `z2ctl` reads, the marks that z2 gives its own children, and the names of settings that belong to parts this version
-does not have (language model, speech): those are said to have no effect, so that one configuration serves both.
+does not have (speech): those are said to have no effect, so that one configuration serves both.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 # read by z2ctl, or put into the environment of z2's own children and test runs
 OF_OTHERS = frozenset({"Z2_URL", "Z2_INSTALLATION", "Z2_JOB_ID", "Z2_CRASH_AT"})
 OF_LATER_VERSIONS = frozenset(
-    {"Z2_LLM_URL", "Z2_LLM_MODEL", "Z2_LLM_KEY_FILE", "Z2_SPEECH", "Z2_SPEECH_URL", "Z2_SPEECH_MODEL_DIR"}
+    {"Z2_SPEECH", "Z2_SPEECH_URL", "Z2_SPEECH_MODEL_DIR"}
 )
 
 
@@ -194,6 +194,18 @@ class Settings(BaseSettings):
     retry_scale: float = Field(default=1, gt=0)
     """Every wait before a retry is multiplied by this: 2 for a site that must not be annoyed, little for trying out."""
 
+    keep_deleted_days: float = Field(default=7, ge=0, le=36_500)
+    """Deleted jobs can be restored for so many days; then they go for good, with their files if that was asked."""
+
+    keep_failed_days: float | None = Field(default=None, gt=0, le=36_500)
+    """Failed and cancelled jobs without a transcript are deleted after so many days. None: never."""
+
+    keep_media_days: float | None = Field(default=None, gt=0, le=36_500)
+    """Picture and sound in the folders of completed jobs go after so many days, the library's stay. None: never."""
+
+    keep_log_days: float | None = Field(default=None, gt=0, le=36_500)
+    """Of the logs of finished jobs only the last lines are kept after so many days. None: all of them, for ever."""
+
     options: JobOptions = JobOptions()
     """The table `[options]`: what every job gets unless its profile or the person says otherwise."""
 
@@ -207,6 +219,36 @@ class Settings(BaseSettings):
     targets: dict[str, dict[str, Any]] = {}
     """The tables `[targets.NAME]`: where else finished jobs are published, see docs/guide/publishing.md. What may
     stand in one depends on its `kind`, so they are read by the part that publishes."""
+
+    llm_url: str | None = None
+    """An OpenAI-compatible endpoint for analysis, like http://localhost:11434/v1. None: analysis without a model."""
+
+    llm_model: str | None = None
+    """The model's name there; needed with `llm_url`."""
+
+    llm_key_file: Folder | None = None
+    """File with the endpoint's key. None: it wants none."""
+
+    llm_language: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")
+    """Language of what the model writes, like `de`. None: that of the video. Quotes always stay as they are said."""
+
+    llm_chunk_tokens: int = Field(default=6000, ge=500, le=1_000_000)
+    """Longer transcripts are read in pieces of about so many tokens. The model's context needs 6,000 more."""
+
+    llm_job_tokens: int = Field(default=400_000, ge=1)
+    """Most tokens, asked and answered, for one analysis; what is left is done offline. Enough for 15 hours of talk."""
+
+    llm_day_tokens: int = Field(default=2_000_000, ge=1)
+    """Most tokens for one day (UTC) and all jobs of the database; then analysis is offline until the next."""
+
+    llm_price_input: float | None = Field(default=None, ge=0)
+    """Price of a million tokens asked, in any currency, for the record of cost. None: what the endpoint says."""
+
+    llm_price_output: float | None = Field(default=None, ge=0)
+    """Price of a million tokens answered."""
+
+    llm_timeout_s: float = Field(default=300, gt=0)
+    """Longest time for one answer: models on a plain CPU take minutes."""
 
     ffmpeg: Folder | None = None
     """The ffmpeg program. None: the one on PATH, else the one of the imageio-ffmpeg wheel."""

@@ -49,8 +49,9 @@ async def move(request: web.Request, query: NoQuery, body: MoveRequest) -> web.R
 
 async def change(request: web.Request, query: NoQuery, body: JobChanges) -> web.Response:
     """Change priority, tags, options. Its rev, in the body or as If-Match, guards against overwriting somebody."""
-    rev = header_text(request, REV_HEADER, REV_PATTERN)
-    job = await control.change(request.app[DB], jobs.job_id(request), body, rev=rev and int(rev.strip('"')))
+    given = header_text(request, REV_HEADER, REV_PATTERN)
+    rev = None if given is None else int(given.strip('"'))
+    job = await control.change(request.app[DB], jobs.job_id(request), body, rev=rev)
     said = answer(job)
     said.headers["ETag"] = f'"{job.rev}"'
     return said

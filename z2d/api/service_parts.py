@@ -48,7 +48,8 @@ class StatsCache:
         disk = await disk_usage(self._folder)
         found = await stats.stats(self._db)
         free, total = disk or (None, None)
-        return found.model_copy(update={"slots": self._slots, "disk_free_bytes": free, "disk_total_bytes": total})
+        slots = found.slots or self._slots
+        return found.model_copy(update={"slots": slots, "disk_free_bytes": free, "disk_total_bytes": total})
 
 
 class Readiness:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from z2d.api.service_parts import STATS_AGE_S, StatsCache
-from z2d.bus import Bus, Event, JobChanged, Lagged, Resync, Subscription
+from z2d.bus import Bus, Event, JobChanged, Lagged, QueueChanged, Resync, Subscription
 from z2d.store import reads
 from z2d.store.database import Database
 from z2d.wire.errors import DatabaseUnavailable
@@ -142,6 +142,8 @@ class StatusHub:
                     again = True
                 elif isinstance(event, JobChanged):
                     changed[event.id] = None
+                elif isinstance(event, QueueChanged):
+                    self._stats_due.set()
                 event = await news.get(timeout=0) if len(changed) < AT_ONCE else None
             if again:
                 await self._patiently(self._begin_again)

@@ -22,6 +22,7 @@ from z2d.api.serve import serve as serve_api
 from z2d.bus import Bus
 from z2d.config import Address, Settings
 from z2d.daemon import database, state
+from z2d.daemon.housekeeping import Housekeeping, Keep
 from z2d.daemon.life import running
 from z2d.daemon.notify import Notifier
 from z2d.daemon.places import host_names, is_loopback, tcp_socket, unix_socket
@@ -200,6 +201,9 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
         )
         services |= {"listener": partial(listener.run, bus), "worker": worker.run, "upkeep": partial(_keep_up, db)}
         services["publisher"] = publisher.run
+        services["housekeeping"] = Housekeeping(
+            db, _keep(settings), jobs_dir=settings.state_dir / "jobs", library=settings.library_dir
+        ).run
         if notifier.watchdog_s is not None:
             services["watchdog"] = partial(_watch, db, notifier, notifier.watchdog_s)
         await opened.enter_async_context(running(services))
@@ -212,6 +216,15 @@ def _ffmpeg(settings: Settings) -> Path:
     if settings.ffmpeg:
         raise DaemonTrouble(f"there is no program {settings.ffmpeg}: correct Z2_FFMPEG", EXIT_CONFIG)
     raise DaemonTrouble("ffmpeg was not found: install it, or z2[standalone], or set Z2_FFMPEG", EXIT_CONFIG)
+
+
+def _keep(settings: Settings) -> Keep:
+    return Keep(
+        deleted_days=settings.keep_deleted_days,
+        failed_days=settings.keep_failed_days,
+        media_days=settings.keep_media_days,
+        log_days=settings.keep_log_days,
+    )
 
 
 def _limits(settings: Settings) -> FetchLimits:

@@ -35,6 +35,18 @@ async def settings(db: Database) -> QueueSettings:
     return QueueSettings(QueueMode(row["mode"]), row["slots"]) if row else QueueSettings(QueueMode.ACTIVE, None)
 
 
+_CREW = """
+    SELECT sum(capacity)::int FROM workers
+    WHERE state = 'ACTIVE' AND heartbeat_at > clock_timestamp() - make_interval(secs => $1)
+"""
+
+
+async def all_slots(db: Database) -> int | None:
+    """The slots of all living workers together; None when there is none."""
+    slots: int | None = await db.fetchval(_CREW, ALIVE_WITHIN_S)
+    return slots
+
+
 _SET_MODE = """
     INSERT INTO queue_settings (mode, changed_by) VALUES ($1, $2)
     ON CONFLICT (only_row) DO UPDATE SET mode = $1, changed_by = $2, changed_at = clock_timestamp()

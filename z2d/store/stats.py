@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from z2d.store import queue
 from z2d.store.database import Database
 from z2d.wire.jobs import FINISHED, JobStatus, StageName
 from z2d.wire.service import Day, Durations, Stats
@@ -46,7 +47,7 @@ _NOTHING = Durations(count=0, avg_ms=None, p50_ms=None, p95_ms=None)
 
 
 async def stats(db: Database) -> Stats:
-    """The statistics of the database; `slots` and the disk are for the caller to fill in.
+    """The statistics of the database; the disk, and `slots` while no worker lives, are for the caller to fill in.
 
     Counts are exact. `success_rate` (completed of completed and failed) and `days` cover the last 30 days, durations
     the newest 1,000 finished jobs of these. The API keeps the answer for 2 s.
@@ -72,7 +73,8 @@ async def stats(db: Database) -> Stats:
         days=days,
         disk_free_bytes=None,
         disk_total_bytes=None,
-        slots=0,
+        slots=await queue.all_slots(db) or 0,
+        queue=(await queue.settings(db)).mode,
         running=by_status[JobStatus.RUNNING],
         as_of=datetime.now(UTC),
     )

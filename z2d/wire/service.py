@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from z2d.wire.base import UtcTime, Wire
+from z2d.wire.control import QueueMode
 
 
 class Durations(Wire):
@@ -41,8 +42,9 @@ class Stats(Wire):
     days: list[Day]
     disk_free_bytes: int | None
     disk_total_bytes: int | None
-    slots: int
+    slots: int = Field(description="Jobs at once, of all living workers together")
     running: int
+    queue: QueueMode = QueueMode.ACTIVE
     as_of: UtcTime
 
 
