@@ -13,7 +13,7 @@ from z2d.pipeline.journal import StageRecord
 from z2d.pipeline.progress import Report
 from z2d.pipeline.stage import Done, Skipped, Tools, Work
 from z2d.wire.jobs import LogLevel, StageName, StageStatus
-from z2d.wire.library import Artefact, FileKind, Metadata
+from z2d.wire.library import Artefact, FileKind, Metadata, ModelUse
 from z2d.wire.reasons import ErrorClass
 
 
@@ -27,6 +27,8 @@ class MemoryJournal:
     reports: list[tuple[StageName, Report, float]] = field(default_factory=list)
     twin: int | None = None
     """What `same_media` answers."""
+    spent: list[tuple[str, ModelUse]] = field(default_factory=list)
+    """What language models were paid for, by all jobs of today."""
 
     def log(
         self, level: LogLevel, stage: StageName | None, source: str, message: str, data: dict[str, Any] | None = None
@@ -70,6 +72,12 @@ class MemoryJournal:
 
     async def progress(self, stage: StageName, report: Report, overall: float) -> None:
         self.reports.append((stage, report, overall))
+
+    async def model_spent(self, model: str, use: ModelUse) -> None:
+        self.spent.append((model, use))
+
+    async def model_tokens_today(self) -> int:
+        return sum(use.prompt_tokens + use.completion_tokens for _, use in self.spent)
 
     async def same_media(self, media_key: str) -> int | None:
         return self.twin

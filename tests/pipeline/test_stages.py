@@ -152,6 +152,8 @@ async def test_a_track_without_text_makes_room_for_the_next(bench: Bench) -> Non
         write_log=lambda _level, _source, message, _data: said.append(message),
         progress=lambda _report: None,
         checkpoint=keep,
+        model_spent=bench.journal.model_spent,
+        model_tokens_today=bench.journal.model_tokens_today,
     )
     result = await TranscriptStage().run(work)
     assert isinstance(result, Done)

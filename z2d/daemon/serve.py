@@ -24,6 +24,7 @@ from z2d.config import Address, Settings
 from z2d.daemon import database, state
 from z2d.daemon.housekeeping import Housekeeping, Keep
 from z2d.daemon.life import running
+from z2d.daemon.language_model import language_model
 from z2d.daemon.notify import Notifier
 from z2d.daemon.places import host_names, is_loopback, tcp_socket, unix_socket
 from z2d.daemon.targets import feeds_of, served_targets
@@ -185,6 +186,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
             lease_s=settings.lease_s,
             poll_s=settings.poll_s,
             policy=Policy(scale=settings.retry_scale),
+            llm=language_model(settings),
             version=version.version,
         )
         publisher = Publisher(

@@ -25,6 +25,8 @@ from z2d.wire.library import Artefact, FileKind
 
 PLACES = ("source", "media", "audio", "work", "transcript", "analysis")
 MANIFEST = "manifest.json"
+ANSWERS = "analysis/answers"
+"""What a language model was paid for. No stage claims these files: they outlive every run and go with the job."""
 _BLOCK = 1 << 20
 
 
@@ -141,7 +143,7 @@ class JobFolder:
         return await in_thread(compare)
 
     def reconcile(self, known: Iterable[Artefact], *, keep_downloads: bool) -> list[str]:
-        """Remove what a killed run left: files that no finished stage claims, and what lies in `work/`.
+        """Remove what a killed run left: files that no finished stage claims, and what lies in `work/`. Answers stay.
 
         With `keep_downloads`, unfinished downloads (`.part` and yt-dlp's notes beside it) stay: they are continued.
         Returns what was removed, for the log.
@@ -154,6 +156,8 @@ class JobFolder:
                 if path.is_dir() and not path.is_symlink():
                     with suppress(OSError):  # not empty: something in it is kept
                         path.rmdir()
+                elif relative.startswith(f"{ANSWERS}/") and relative.endswith(".json"):
+                    continue
                 elif relative not in claimed and not (keep_downloads and place == "work" and _resumable(path.name)):
                     path.unlink(missing_ok=True)
                     removed.append(relative)

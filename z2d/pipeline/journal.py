@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from z2d.pipeline.progress import Report
 from z2d.pipeline.stage import Done
 from z2d.wire.jobs import LogLevel, StageName, StageStatus
-from z2d.wire.library import Artefact
+from z2d.wire.library import Artefact, ModelUse
 from z2d.wire.reasons import ErrorClass
 
 
@@ -64,6 +64,14 @@ class Journal(Protocol):
 
     async def progress(self, stage: StageName, report: Report, overall: float) -> None:
         """How far the stage and (`overall`, 0 to 1) the job are. May be dropped; never raises."""
+        ...
+
+    async def model_spent(self, model: str, use: ModelUse) -> None:
+        """A language model was asked for this job; that is written down whatever becomes of the job."""
+        ...
+
+    async def model_tokens_today(self) -> int:
+        """What language models were asked today (UTC), by all jobs, in tokens."""
         ...
 
     async def same_media(self, media_key: str) -> int | None:

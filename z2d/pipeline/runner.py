@@ -315,6 +315,8 @@ class Run:
             write_log=write_log,
             progress=progress or (lambda _progress: None),
             checkpoint=lambda data: self._journal.checkpoint(name, data),
+            model_spent=self._journal.model_spent,
+            model_tokens_today=self._journal.model_tokens_today,
         )
 
     def _log(self, level: LogLevel, stage: StageName | None, message: str, data: dict[str, Any] | None = None) -> None:

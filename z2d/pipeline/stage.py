@@ -13,13 +13,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from z2d.analysis.models import LanguageModel
 from z2d.media.access import DIRECT, Access
 from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.ytdlp import YtDlp
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.progress import Report
 from z2d.wire.jobs import JobOptions, LogLevel, StageName
-from z2d.wire.library import Analysis, Artefact, FileKind, Metadata, Publication, Transcript
+from z2d.wire.library import Analysis, Artefact, FileKind, Metadata, ModelUse, Publication, Transcript
 from z2d.wire.reasons import ErrorClass
 
 
@@ -66,6 +67,8 @@ class Tools:
     """Marks child processes, so that a later start can find those of a killed daemon."""
     access: Callable[[str | None, str], Access] = lambda site, profile: DIRECT
     """How jobs of a site and a profile get at it: by which proxy, with which cookies. Reads the disk."""
+    llm: LanguageModel | None = None
+    """The language model for analysis. None: analysis is offline."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,10 @@ class Work:
     """Say how far the stage is. Never blocks; may be called as often as one likes."""
     checkpoint: Callable[[Mapping[str, Any]], Awaitable[None]]
     """Keep a small dict for the next run of this stage, should this one be interrupted."""
+    model_spent: Callable[[str, ModelUse], Awaitable[None]]
+    """Write down what a language model (its name) was paid for."""
+    model_tokens_today: Callable[[], Awaitable[int]]
+    """The tokens that language models were paid for today (UTC), by all jobs."""
 
     def log(self, level: LogLevel, source: str, message: str) -> None:
         """A line of somebody else (yt-dlp, ffmpeg); the shape the media room calls back with.

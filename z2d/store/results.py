@@ -182,8 +182,8 @@ _RETIRE_ANALYSIS = "UPDATE job_analysis SET is_current = false WHERE job_id = $1
 _SAVE_ANALYSIS = """
     INSERT INTO job_analysis (job_id, backend, model, prompt_version, input_hash, language, basis, summary_short,
         summary, insights, topics, topic_labels, chapters, keywords, stats, grounding_total, grounding_verified,
-        duration_ms, warnings)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+        duration_ms, warnings, provenance)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 """
 
 
@@ -207,6 +207,7 @@ async def save_analysis(connection: Any, job_id: int, found: Analysis) -> None:
         found.grounding_verified,
         clean_int(found.duration_ms),
         whole["warnings"],
+        whole["provenance"],
     )
 
 

@@ -15,6 +15,7 @@ from z2d.wire.library import Analysis, FileInfo, Metadata, Publication, Transcri
 from z2d.wire.lists import PlaylistOptions
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")]
 UrlText = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 JobId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
@@ -128,8 +129,14 @@ class JobOptions(Wire):
     max_height: int | None = Field(None, ge=144, le=8640, description="Largest picture height in pixels")
     container: Literal["any", "mp4", "webm"] = Field("any", description="Kind of file to prefer")
     codec: Literal["any", "h264", "vp9", "av1"] = Field("any", description="Picture codec to prefer")
-    languages: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")]] = Field(
+    languages: list[LanguageTag] = Field(
         default=[], max_length=16, description="Wanted transcript languages, best first; empty: the video's own"
+    )
+    analysis: Literal["auto", "offline"] = Field(
+        "auto", description="By the configured language model, if there is one, or never sent to one"
+    )
+    analysis_language: LanguageTag | None = Field(
+        None, description="Language in which a language model writes; null: as configured, else the video's own"
     )
     playlist: PlaylistOptions | None = Field(
         None, description="What is wanted of a playlist, channel or feed; asks for the list behind a video's URL"

@@ -11,12 +11,13 @@ from typing import Any
 from z2d.pipeline.journal import StageRecord
 from z2d.pipeline.progress import Report
 from z2d.pipeline.stage import Done
-from z2d.store import stages
+from z2d.store import analyses, stages
 from z2d.store.claims import Claim, LeaseLost
 from z2d.store.database import Database
 from z2d.store.logs import LogWriter
 from z2d.wire.errors import DatabaseUnavailable
 from z2d.wire.jobs import LogLevel, StageName
+from z2d.wire.library import ModelUse
 from z2d.wire.reasons import ErrorClass
 from z2d.worker.patience import persist
 
@@ -99,6 +100,14 @@ class StoreJournal:
             return
         except LeaseLost:
             self._on_lost()
+
+    async def model_spent(self, model: str, use: ModelUse) -> None:
+        """Without the claim: what was paid for was paid for, even if the job is somebody else's by now."""
+        await persist(lambda: analyses.record_use(self._db, self._claim.job_id, model, use))
+
+    async def model_tokens_today(self) -> int:
+        """The sum of the day."""
+        return await persist(lambda: analyses.tokens_today(self._db))
 
     async def same_media(self, media_key: str) -> int | None:
         """Asked under the store's lock: of two jobs that ask at once the later one is the duplicate."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from z2d.analysis.models import LanguageModel
 from z2d.bus import Bus, JobChanged, Lagged, QueueChanged, Resync, Subscription
 from z2d.media.access import Access
 from z2d.media.ffmpeg import Ffmpeg
@@ -62,12 +63,13 @@ class Worker:
         poll_s: float = 5.0,
         policy: Policy | None = None,
         access: Callable[[str | None, str], Access] | None = None,
+        llm: LanguageModel | None = None,
         version: str = "",
     ) -> None:
         self._db, self._bus, self._logs = db, bus, logs
         self._installation = installation
         self._jobs_dir = state_dir / "jobs"
-        self._tools = Tools(ytdlp=ytdlp, ffmpeg=ffmpeg, library_dir=library_dir, installation=installation)
+        self._tools = Tools(ytdlp=ytdlp, ffmpeg=ffmpeg, library_dir=library_dir, installation=installation, llm=llm)
         if access is not None:
             self._tools = replace(self._tools, access=access)
         self._lease_s, self._poll_s = lease_s, poll_s
