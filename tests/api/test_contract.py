@@ -50,6 +50,7 @@ def test_every_call_of_the_contract_is_there() -> None:
         "GET /api/cookies",
         "PUT /api/cookies/{site}",
         "DELETE /api/cookies/{site}",
+        "GET /api/search",
         "GET /api/stats",
         "GET /api/version",
         "GET /api/openapi.json",

@@ -22,10 +22,10 @@ def _number(value: Any) -> Any:
     return value
 
 
-_DIGITS = BeforeValidator(_number)
+DIGITS = BeforeValidator(_number)
 # Text that is compared with the database's, which cannot hold control characters.
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-Seq = Annotated[int, Field(ge=0), _DIGITS]
+Seq = Annotated[int, Field(ge=0), DIGITS]
 FilterText = Annotated[str, StringConstraints(max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
@@ -36,8 +36,8 @@ class NoQuery(Wire):
 class ListParams(Wire):
     """`GET /api/jobs`."""
 
-    limit: Annotated[int, Field(ge=1, le=500), _DIGITS] = Field(50, description="Jobs per page")
-    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET), _DIGITS] = Field(
+    limit: Annotated[int, Field(ge=1, le=500), DIGITS] = Field(50, description="Jobs per page")
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET), DIGITS] = Field(
         0, description="Jobs to leave out at the start; for more than 10000 follow next_cursor, which costs the same "
         "at any depth"
     )  # fmt: skip
@@ -53,7 +53,7 @@ class ListParams(Wire):
     tag: Words | None = None
     since: GivenTime | None = Field(None, description="Submitted at or after this time")
     until: GivenTime | None = Field(None, description="Submitted before this time")
-    parent: Annotated[int, Field(ge=1, le=2**63 - 1), _DIGITS] | None = Field(
+    parent: Annotated[int, Field(ge=1, le=2**63 - 1), DIGITS] | None = Field(
         None, description="Only the children of this collection"
     )
     filter: FilterText | None = Field(
@@ -66,7 +66,7 @@ class LogParams(Wire):
 
     after: Seq | None = Field(None, description="Only lines with a larger seq")
     before: Seq | None = Field(None, description="Only lines with a smaller seq; alone: the last ones before it")
-    limit: Annotated[int, Field(ge=1, le=500), _DIGITS] = 200
+    limit: Annotated[int, Field(ge=1, le=500), DIGITS] = 200
     level: LevelName | None = Field(None, description="Lines of this level and above")
     stage: StageName | None = None
     q: Words | None = Field(None, description="Text that the message contains")
@@ -88,7 +88,7 @@ class LogSocketParams(Wire):
     """`WS /ws/jobs/{job_id}/logs`."""
 
     after: Seq | None = Field(None, description="seq of the last line seen; default: from the first line")
-    tail: Annotated[int, Field(ge=0, le=100_000), _DIGITS] | None = Field(
+    tail: Annotated[int, Field(ge=0, le=100_000), DIGITS] | None = Field(
         None, description="Begin with the last so many lines"
     )
     level: LevelName | None = Field(None, description="Lines of this level and above")

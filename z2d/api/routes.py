@@ -15,6 +15,7 @@ from z2d.api import (
     live,
     loglines,
     publishing_routes,
+    search_routes,
     service,
     site_routes,
 )
@@ -68,6 +69,7 @@ def routes() -> tuple[Route, ...]:
         *control_routes.routes(),
         *site_routes.routes(),
         *publishing_routes.routes(),
+        *search_routes.routes(),
         *_service(),
         *_sockets(),
     )
