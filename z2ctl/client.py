@@ -104,6 +104,14 @@ class Client:
         """Queue a finished job again, from a stage on or from where it stopped."""
         return self._json("POST", f"/api/jobs/{job_id}/retry", body={"from_stage": from_stage} if from_stage else {})
 
+    def analyze(self, **which: Any) -> Json:
+        """Analyse up to 1000 completed jobs again, by `ids` or by `filter` (`ManyAnswer`)."""
+        return self._json("POST", "/api/analyze", body=which)
+
+    def analyses(self, job_id: int) -> list[Json]:
+        """Every analysis of a job (`AnalysisVersion`), the newest first."""
+        return list(self._json("GET", f"/api/jobs/{job_id}/analyses")["items"])
+
     def logs(self, job_id: int, **query: Any) -> Json:
         """A page of log lines (`LogPage`) in rising order of `seq`."""
         return self._json("GET", f"/api/jobs/{job_id}/logs", query=query)

@@ -29,6 +29,7 @@ VERBS = {
     "wait": "wait",
     "cancel": "change",
     "retry": "change",
+    "analyze": "analysis",
     "transcript": "results",
     "path": "results",
     "open": "results",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from z2ctl import text
+from z2ctl.cli.analysis import origin, show_analyses
 from z2ctl.cli.app import App
 from z2ctl.cli.output import Cell, Column, Page, say
 from z2ctl.cli.parameters import JOB_ID, filter_of, json_option, past
@@ -153,10 +154,14 @@ def title_cell(job: Json) -> Cell:
 
 @click.command("show")
 @click.argument("job_id", type=JOB_ID, metavar="ID")
+@click.option("--analyses", is_flag=True, help="Only its analyses, also former ones, and how each came about.")
 @json_option
 @click.pass_obj
-def show_command(app: App, job_id: int) -> None:
+def show_command(app: App, job_id: int, analyses: bool) -> None:
     """Show all that is known of a job."""
+    if analyses:
+        show_analyses(app, app.client.analyses(job_id))
+        return
     job = app.client.job(job_id)
     if app.out.as_json:
         app.out.json(job)
@@ -192,6 +197,9 @@ def show(app: App, page: Page, job: Json) -> None:
         [Column("STAGE"), Column("STATE"), Column("TOOK", right=True), Column("", wide=True)],
         [stage_row(app, stage) for stage in job.get("stages") or []],
     )
+    if analysis := job.get("analysis"):
+        page.heading("Analysis")
+        page.pairs(origin(analysis))
     if files := job.get("files"):
         page.heading("Files")
         page.table(

@@ -6,6 +6,7 @@ The aiohttp routes and the OpenAPI document are both made from it, so neither ca
 from __future__ import annotations
 
 from z2d.api import (
+    analysis_routes,
     batch,
     control,
     control_routes,
@@ -68,6 +69,7 @@ def routes() -> tuple[Route, ...]:
         *_of_one_job(),
         *control_routes.routes(),
         *site_routes.routes(),
+        *analysis_routes.routes(),
         *publishing_routes.routes(),
         *search_routes.routes(),
         *_service(),

@@ -5,6 +5,7 @@ A running job is never ended from here: the wish is written down, and whoever en
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
@@ -70,7 +71,7 @@ async def ask_cancel(db: Database, job_id: int, by: str = "local") -> JobSummary
 _QUEUE_AGAIN = """
     UPDATE jobs SET status = 'QUEUED', run_after = clock_timestamp(), bytes = 0,
         forced = forced OR status = 'COMPLETED' AND kind = 'MEDIA',  -- a list is only looked at again
-        stage = $2
+        stage = $2, priority = coalesce($3, priority), options = options || $4
     WHERE id = $1
 """
 _REOPEN_STAGES = """
@@ -86,8 +87,16 @@ _UNFINISHED_TWIN = """
 """
 
 
-async def retry(db: Database, job_id: int, from_stage: StageName | None = None) -> JobSummary:
+async def retry(
+    db: Database,
+    job_id: int,
+    from_stage: StageName | None = None,
+    *,
+    priority: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> JobSummary:
     """Queue a finished job again, as new but for its finished stages; `from_stage` and all later ones run again too.
+    `priority` and `options`, as far as given, take the place of the job's own.
 
     A job that had completed becomes a forced one: it must not end as a duplicate of what was made since. Raises
     `JobNotFound`, and `Conflict` when the job is not finished or another job of the same video is at it.
@@ -99,7 +108,7 @@ async def retry(db: Database, job_id: int, from_stage: StageName | None = None) 
             row = await lock_job(connection, job_id)
             if JobStatus(row["status"]) not in FINISHED:
                 raise Conflict(f"Job {job_id} is {row['status']}; only a finished job can be run again.")
-            await connection.execute(_QUEUE_AGAIN, job_id, from_stage)
+            await connection.execute(_QUEUE_AGAIN, job_id, from_stage, priority, dict(options or {}))
             await connection.execute(_REOPEN_STAGES, job_id, again)
     except asyncpg.UniqueViolationError as error:
         other = await db.fetchval(_UNFINISHED_TWIN, row["dedup_key"])
