@@ -104,6 +104,44 @@ class Client:
         """Queue a finished job again, from a stage on or from where it stopped."""
         return self._json("POST", f"/api/jobs/{job_id}/retry", body={"from_stage": from_stage} if from_stage else {})
 
+    def pause(self, job_id: int) -> Json:
+        """Put a job down."""
+        return self._json("POST", f"/api/jobs/{job_id}/pause")
+
+    def resume(self, job_id: int) -> Json:
+        """Let a paused job, or one submitted on hold, go on."""
+        return self._json("POST", f"/api/jobs/{job_id}/resume")
+
+    def move(self, job_id: int, to: str) -> Json:
+        """To the "first" or the "last" place of the queue."""
+        return self._json("POST", f"/api/jobs/{job_id}/move", body={"to": to})
+
+    def change(self, job_id: int, **changes: Any) -> Json:
+        """Change what is named (`JobChanges`)."""
+        return self._json("PATCH", f"/api/jobs/{job_id}", body=changes)
+
+    def delete(self, job_id: int, *, files: bool = False) -> Json:
+        """Take a finished job out of every list: the job as it was."""
+        query = {"purge": "true", **({"files": "true"} if files else {})}
+        return self._json("DELETE", f"/api/jobs/{job_id}", query=query)
+
+    def restore(self, job_id: int) -> Json:
+        """Bring a deleted job back."""
+        return self._json("POST", f"/api/jobs/{job_id}/restore")
+
+    def why(self, job_id: int) -> Json:
+        """Why the job is where it is (`Why`)."""
+        return self._json("GET", f"/api/jobs/{job_id}/why")
+
+    def act(self, action: str, **which: Any) -> Json:
+        """One action on up to 1000 jobs, by `ids` or by `filter` (`ManyAnswer`)."""
+        return self._json("POST", "/api/jobs/actions", body={"action": action, **which})
+
+    def publish(self, job_id: int, *, target: str | None = None, force: bool = False) -> Json:
+        """Bring a completed job to its targets again, or to one (`PublishAnswer`)."""
+        body = {"force": force} | ({"target": target} if target is not None else {})
+        return self._json("POST", f"/api/jobs/{job_id}/publish", body=body)
+
     def analyze(self, **which: Any) -> Json:
         """Analyse up to 1000 completed jobs again, by `ids` or by `filter` (`ManyAnswer`)."""
         return self._json("POST", "/api/analyze", body=which)
@@ -115,6 +153,10 @@ class Client:
     def logs(self, job_id: int, **query: Any) -> Json:
         """A page of log lines (`LogPage`) in rising order of `seq`."""
         return self._json("GET", f"/api/jobs/{job_id}/logs", query=query)
+
+    def search(self, **query: Any) -> Json:
+        """A page of `SearchHit`; the query's names are those of `GET /api/search`."""
+        return self._json("GET", "/api/search", query=query)
 
     def transcript(self, job_id: int, form: str = "txt") -> str:
         """The transcript's text in one of its formats (json, txt, vtt, srt, md)."""
@@ -137,6 +179,24 @@ class Client:
     def remove_cookies(self, site: str) -> Json:
         """Forget the cookies of a site (`CookiesChange`: what they were)."""
         return self._json("DELETE", f"/api/cookies/{quote(site, safe='')}")
+
+    # -- the queue ----------------------------------------------------------------------------------------------
+
+    def queue(self, **query: Any) -> Json:
+        """The queue as a whole (`QueueState`)."""
+        return self._json("GET", "/api/queue", query=query)
+
+    def pause_queue(self, *, drain: bool = False) -> Json:
+        """Run nothing; with `drain`, only start nothing."""
+        return self._json("POST", "/api/queue/pause", body={"drain": drain})
+
+    def resume_queue(self) -> Json:
+        """Let the queue go on."""
+        return self._json("POST", "/api/queue/resume")
+
+    def set_slots(self, slots: int | None) -> Json:
+        """Jobs at once of each worker; None: as each was started."""
+        return self._json("PATCH", "/api/queue", body={"slots": slots})
 
     # -- the daemon ---------------------------------------------------------------------------------------------
 

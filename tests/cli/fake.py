@@ -85,7 +85,7 @@ def job(job_id: int = 1, **over: Any) -> Json:
 
 def summary(whole: Json) -> Json:
     """The `JobSummary` of a whole job."""
-    return {name: whole[name] for name in JobSummary.model_fields}
+    return {name: whole[name] for name in JobSummary.model_fields if name in whole}
 
 
 def line(seq: int, message: str = "", **over: Any) -> Json:
@@ -116,6 +116,8 @@ class FakeDaemon:
         self.refuse: dict[str, errors.Z2Error] = {}  # URL or path -> what is answered
         self.breaks: list[str] = []  # paths whose next answer is a broken connection
         self.transcripts: dict[int, str] = {}
+        self.searches: list[Json] = []  # the answers to the next searches
+        self.canned: dict[str, list[Json]] = {}  # path -> its answers, one after the other, the last for ever
         self.health: Json = {"status": "ok", "parts": {"database": {"ok": True, "detail": ""}}}
         self.version: Json = {
             "version": "0.1.0",
@@ -191,8 +193,17 @@ class FakeDaemon:
                 web.get("/api/jobs/{id}", self._show),
                 web.delete("/api/jobs/{id}", self._cancel),
                 web.post("/api/jobs/{id}/retry", self._retry),
+                web.post("/api/jobs/actions", self._canned),
+                web.post("/api/jobs/{id}/{verb:pause|resume|move|restore}", self._touched),
+                web.patch("/api/jobs/{id}", self._touched),
+                web.get("/api/jobs/{id}/why", self._canned),
+                web.post("/api/jobs/{id}/publish", self._canned),
+                web.get("/api/queue", self._canned),
+                web.patch("/api/queue", self._canned),
+                web.post("/api/queue/{verb:pause|resume}", self._canned),
                 web.get("/api/jobs/{id}/logs", self._log_page),
                 web.get("/api/jobs/{id}/transcript", self._transcript),
+                web.get("/api/search", self._search),
                 web.get("/api/stats", self._stats),
                 web.get("/api/version", self._version),
                 web.get("/readyz", self._ready),
@@ -282,6 +293,8 @@ class FakeDaemon:
 
     async def _cancel(self, request: web.Request) -> web.Response:
         found = self._of(request)
+        if request.query.get("purge") == "true":
+            return await self._reply(summary(self.jobs.pop(found["id"])))
         if found["status"] in FINISHED:
             raise errors.AlreadyFinished
         found |= {"status": "CANCELLED", "display_status": "CANCELLED"}
@@ -291,6 +304,15 @@ class FakeDaemon:
         found = self._of(request)
         found |= {"status": "QUEUED", "display_status": "QUEUED"}
         return await self._reply(summary(found))
+
+    async def _touched(self, request: web.Request) -> web.Response:
+        return await self._reply(summary(self._of(request)))
+
+    async def _canned(self, request: web.Request) -> web.Response:
+        if "id" in request.match_info:
+            self._of(request)
+        answers = self.canned[request.path]
+        return await self._reply(answers.pop(0) if len(answers) > 1 else answers[0])
 
     async def _log_page(self, request: web.Request) -> web.Response:
         self._of(request)
@@ -307,6 +329,9 @@ class FakeDaemon:
         if int(request.match_info["id"]) not in self.transcripts:
             raise errors.TranscriptNotFound
         return web.Response(text=self.transcripts[int(request.match_info["id"])])
+
+    async def _search(self, request: web.Request) -> web.Response:
+        return web.json_response(self.searches.pop(0))
 
     async def _stats(self, request: web.Request) -> web.Response:
         return await self._reply(STATS)

@@ -138,9 +138,13 @@ class Page:
         self._begun = True
         print(f"{name}  {cell.shown()}")
 
-    def place(self, name: str, path: object) -> None:
+    def place(self, name: str, path: object, *, width: int = 6) -> None:
         """A name and a path; a path is never broken into lines, so that it can be copied."""
-        self.write(Cell(name, "", 6), Cell(path))
+        self.write(Cell(name, "", width), Cell(path))
+
+    def passage(self, name: Cell, text: str, marks: Sequence[Sequence[int]]) -> None:
+        """A name and a text beside it, in which the stretches [from, to) of `marks` stand out."""
+        self.write(name, Cell(text))
 
     def paragraph(self, text: object, *, indent: int = 0) -> None:
         """Running text; its own line ends stay."""
@@ -190,10 +194,27 @@ class RichPage(Page):
         grid.add_row(text_of(Cell(name, "dim", len(name))), text_of(cell))
         self._console.print(grid)
 
-    def place(self, name: str, path: object) -> None:
+    def place(self, name: str, path: object, *, width: int = 6) -> None:
         """A name and a path; a path is never broken into lines, so that it can be copied."""
         self._begun = True
-        self._console.print(line_of([Cell(name, "dim", 6), Cell(path)]), soft_wrap=True)
+        self._console.print(line_of([Cell(name, "dim", width), Cell(path)]), soft_wrap=True)
+
+    def passage(self, name: Cell, text: str, marks: Sequence[Sequence[int]]) -> None:
+        """A name and a text beside it, in which the stretches [from, to) of `marks` stand out."""
+        from rich.table import Table
+        from rich.text import Text
+
+        self._begun = True
+        shown, done = Text(), 0
+        for start, end in [*marks, (len(text), len(text))]:
+            for piece, style in ((text[done:start], ""), (text[start:end], STYLES["bold"])):
+                shown.append(safe(piece, lines=True).replace("\n", " ").replace("\t", " "), style)
+            done = end
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(text_of(name), shown)
+        self._console.print(grid)
 
     def paragraph(self, text: object, *, indent: int = 0) -> None:
         """Running text, wrapped at words."""
