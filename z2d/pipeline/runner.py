@@ -1,7 +1,8 @@
 """Takes one job through the stages: reuses what is finished, runs the rest, and says how it ended.
 
-How a job ends is a value (`Completed`, `Requeue`, `Failed`), not an exception: whoever holds the job writes it down.
-Cancellation and the loss of the job pass through as exceptions, after the stage has put its processes to rest.
+How a job ends is a value (`Completed`, `Requeue`, `Failed`, `Expanded`), not an exception: whoever holds the job
+writes it down. Cancellation and the loss of the job pass through as exceptions, after the stage has put its processes
+to rest.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import errno
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,17 +20,18 @@ from z2d.pipeline import faultpoints
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.journal import Journal, StageRecord
 from z2d.pipeline.policy import Again, Policy
-from z2d.pipeline.progress import WEIGHTS, Meter, Report, Ticker
+from z2d.pipeline.progress import LISTENING, WEIGHTS, Meter, Report, Ticker
 from z2d.pipeline.stage import Done, Fatal, Job, Retry, Skipped, Stage, Tools, Work
 from z2d.pipeline.stages.analysis import AnalysisStage
 from z2d.pipeline.stages.audio import AudioStage
 from z2d.pipeline.stages.download import DownloadStage
 from z2d.pipeline.stages.metadata import MetadataStage
 from z2d.pipeline.stages.publishing import PublishingStage
-from z2d.pipeline.stages.transcript import TranscriptStage
+from z2d.pipeline.stages.transcript import TranscriptStage, will_listen
 from z2d.pipeline.wording import duration, sentence
 from z2d.wire.jobs import LogLevel, Outcome, StageName, StageStatus, WaitReason
 from z2d.wire.library import Artefact
+from z2d.wire.lists import ListEntry
 from z2d.wire.reasons import ErrorClass, hint
 
 STAGES: tuple[Stage, ...] = (
@@ -76,7 +78,14 @@ class Failed:
     stage: StageName | None
 
 
-End = Completed | Requeue | Failed
+@dataclass(frozen=True)
+class Expanded:
+    """The job is a list: these are to become jobs, for which it waits."""
+
+    entries: Sequence[ListEntry]
+
+
+End = Completed | Requeue | Failed | Expanded
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,8 @@ class Run:
         self._hashes: dict[StageName, str] = {}
         self._skipped: dict[StageName, str] = {}
         self._gaps: list[str] = []
+        self._kept: dict[StageName, Sequence[str]] = {}
+        self._entries: Sequence[ListEntry] | None = None
 
     async def proceed(self, stumbled: Exception | None = None) -> End:
         """Run what is left of the job and say how it ends.
@@ -152,11 +163,13 @@ class Run:
         self._log(LogLevel.INFO, None, f"Begun: attempt {self._job.attempt} of {self._job.max_attempts}.")
         self._records = await self._journal.load()
         done = {name: r for name, r in self._records.items() if r.status is StageStatus.DONE}
+        self._kept = {name: _keep_of(r.checkpoint) for name, r in self._records.items() if name not in done}
         known = [artefact for record in done.values() for artefact in record.artefacts]
 
         def put_right() -> list[str]:
             self._folder.create()
-            return self._folder.reconcile(known, keep_downloads=StageName.DOWNLOAD not in done)
+            kept = self._still_needed()
+            return self._folder.reconcile(known, keep_downloads=StageName.DOWNLOAD not in done, kept=kept)
 
         if removed := await asyncio.to_thread(put_right):
             names = ", ".join(removed[:5]) + (" ..." if len(removed) > 5 else "")
@@ -169,12 +182,16 @@ class Run:
             await self._reuse_or_run(stage, work)
         except (Retry, Fatal, MediaFault, OSError) as error:  # TimeoutError is an OSError
             return await self._failure(error)
+        if self._entries is not None:
+            return Expanded(self._entries)
         if stage.name is StageName.METADATA and not self._job.forced:
             key = self._work_of(stage).metadata().media_key
             if (other := await self._journal.same_media(key)) is not None:
                 self._log(LogLevel.INFO, stage.name, f"The same video is already job {other}; nothing more to do.")
                 await asyncio.to_thread(self._folder.clear_work)
                 return Completed(Outcome.DUPLICATE, duplicate_of=other)
+        if stage.name is StageName.METADATA and will_listen(self._work_of(stage)):
+            self._meter.weigh(StageName.TRANSCRIPT, LISTENING)
         self._position += 1
         return None
 
@@ -190,7 +207,7 @@ class Run:
             self._meter.settle(stage.name)
             work.say("Reused: an earlier run has finished this stage and nothing has changed since.")
             return
-        await self._journal.start(stage.name, input_hash, WEIGHTS[stage.name])
+        await self._journal.start(stage.name, input_hash, self._meter.weight(stage.name))
         faultpoints.reached(stage.name, "start")
         began = time.monotonic()
         result = await self._run(stage, work)
@@ -205,6 +222,7 @@ class Run:
         await self._journal.done(stage.name, input_hash, result)
         self._finished[stage.name] = result.artefacts
         self._gaps += result.gaps
+        self._entries = result.entries
         self._meter.settle(stage.name)
         await self._write_manifest()
         took = time.monotonic() - began
@@ -284,7 +302,8 @@ class Run:
         """Leave exactly what is claimed: a stage that ran anew may have replaced a file by one of another name."""
         await self._write_manifest()
         known = [artefact for artefacts in self._finished.values() for artefact in artefacts]
-        await asyncio.to_thread(self._folder.reconcile, known, keep_downloads=False)
+        kept = self._still_needed()
+        await asyncio.to_thread(self._folder.reconcile, known, keep_downloads=False, kept=kept)
         if self._gaps:
             self._log(LogLevel.WARNING, None, "Finished, but not complete. " + " ".join(self._gaps))
             return Completed(Outcome.PARTIAL, gaps=tuple(self._gaps))
@@ -314,13 +333,25 @@ class Run:
             saved=self._records.get(name, StageRecord()).checkpoint,
             write_log=write_log,
             progress=progress or (lambda _progress: None),
-            checkpoint=lambda data: self._journal.checkpoint(name, data),
+            checkpoint=lambda data: self._checkpoint(name, data),
             model_spent=self._journal.model_spent,
             model_tokens_today=self._journal.model_tokens_today,
         )
 
+    async def _checkpoint(self, stage: StageName, data: Mapping[str, Any]) -> None:
+        await self._journal.checkpoint(stage, data)
+        self._kept[stage] = _keep_of(data)
+
+    def _still_needed(self) -> list[str]:
+        """The files with which stages that are not finished would go on."""
+        return [path for stage, paths in self._kept.items() if stage not in self._finished for path in paths]
+
     def _log(self, level: LogLevel, stage: StageName | None, message: str, data: dict[str, Any] | None = None) -> None:
         self._journal.log(level, stage, "z2", message, data)
+
+
+def _keep_of(checkpoint: Mapping[str, Any]) -> Sequence[str]:
+    return [path for path in checkpoint.get("keep", ()) if isinstance(path, str)]
 
 
 def _result_of(stage: StageName) -> str:

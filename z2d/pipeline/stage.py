@@ -19,8 +19,10 @@ from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.ytdlp import YtDlp
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.progress import Report
+from z2d.speech.engine import CHUNK_MS, Engine, Off
 from z2d.wire.jobs import JobOptions, LogLevel, StageName
 from z2d.wire.library import Analysis, Artefact, FileKind, Metadata, ModelUse, Publication, Transcript
+from z2d.wire.lists import ListEntry
 from z2d.wire.reasons import ErrorClass
 
 
@@ -54,6 +56,10 @@ class Job:
     profile: str = "default"
     forced: bool = False
     """A person wants this job although the video is already there: the duplicate check is left out."""
+    is_child: bool = False
+    """It came from a list, so it is one video: lists in lists would have no end."""
+    listed: Mapping[str, Any] = field(default_factory=dict)
+    """What its list knows better than its own page, in the words of info.json."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,12 @@ class Tools:
     """How jobs of a site and a profile get at it: by which proxy, with which cookies. Reads the disk."""
     llm: LanguageModel | None = None
     """The language model for analysis. None: analysis is offline."""
+    speech: Engine = field(default_factory=Off)
+    """What turns sound into text where there are no good captions."""
+    speech_chunk_ms: int = CHUNK_MS
+    """Speech is recognised, and kept, in pieces of at most this length."""
+    uploads_dir: Path | None = None
+    """Where uploaded files lie, see `z2d.wire.uploads`."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,8 @@ class Done:
     publications: Sequence[Publication] = ()
     gaps: Sequence[str] = ()
     """What is missing all the same, one sentence each: the job ends COMPLETED/PARTIAL."""
+    entries: Sequence[ListEntry] | None = None
+    """There is a list at the address: its entries become jobs, and this one waits for them."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +125,8 @@ class Work:
     progress: Callable[[Report], None]
     """Say how far the stage is. Never blocks; may be called as often as one likes."""
     checkpoint: Callable[[Mapping[str, Any]], Awaitable[None]]
-    """Keep a small dict for the next run of this stage, should this one be interrupted."""
+    """Keep a small dict for the next run of this stage, should this one be interrupted. Its `keep` names files of the
+    job's folder that the next run needs; they are left alone until the stage is done."""
     model_spent: Callable[[str, ModelUse], Awaitable[None]]
     """Write down what a language model (its name) was paid for."""
     model_tokens_today: Callable[[], Awaitable[int]]

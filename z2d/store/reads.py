@@ -115,7 +115,7 @@ _DETAIL = f"""
         (SELECT jsonb_agg(to_jsonb(x) ORDER BY x.id) FROM job_publishing x WHERE x.job_id = j.id) AS publishing,
         (SELECT jsonb_agg(to_jsonb(x) ORDER BY x.run_token) FROM job_attempts x WHERE x.job_id = j.id) AS attempts,
         (SELECT jsonb_agg(to_jsonb(x) ORDER BY x.position, x.id) FROM (
-            SELECT id, position, url, title, status, display_status, outcome, progress, duplicate_of, stage,
+            SELECT id, position, url, site, title, status, display_status, outcome, progress, duplicate_of, stage,
                 error_class, error_message
             FROM job_list WHERE parent_id = j.id) x) AS children
     FROM job_list j

@@ -12,9 +12,9 @@ import logging
 
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.policy import Policy
-from z2d.pipeline.runner import Completed, End, Failed, Requeue, Run
+from z2d.pipeline.runner import Completed, End, Expanded, Failed, Requeue, Run
 from z2d.pipeline.stage import Job, Tools
-from z2d.store import claims
+from z2d.store import claims, collections
 from z2d.store.claims import Claim, LeaseLost
 from z2d.store.database import Database
 from z2d.store.logs import LogWriter
@@ -53,6 +53,8 @@ class Held:
             profile=claim.profile,
             forced=claim.forced,
             tags=claim.tags,
+            is_child=claim.parent_id is not None,
+            listed=claim.listed,
         )
         self._run = Run(job, folder, tools, journal, policy=policy)
         self._task = asyncio.create_task(self._to_the_end(), name=f"job {claim.job_id}")
@@ -113,6 +115,7 @@ class Held:
             log.warning("job %d went to another worker; dropped", self.claim.job_id)
             return
         self._say_farewell()
+        await asyncio.to_thread(self._folder.forget_session)
         if self._cancel_wanted:
             await asyncio.to_thread(self._folder.clear_work)
         while not await self._logs.flush(self.claim.job_id, timeout=FLUSH_S):
@@ -151,6 +154,8 @@ class Held:
                 return await claims.fail(self._db, self.claim, end.error_class, end.message, end.stage)
             case Requeue() as end:
                 return await self._requeue(end)
+            case Expanded() as end:
+                return await collections.expand(self._db, self.claim, end.entries)
 
     def _why_put_down(self) -> WaitReason:
         if self._pause_wanted:

@@ -21,6 +21,7 @@ from z2d.media.ytdlp import YtDlp
 from z2d.pipeline.folders import JobFolder, job_folder
 from z2d.pipeline.policy import Policy
 from z2d.pipeline.stage import Tools
+from z2d.speech.engine import CHUNK_MS, Engine
 from z2d.store import claims, reads, rescue
 from z2d.store.claims import Claim, LeaseLost
 from z2d.store.database import Database
@@ -64,14 +65,25 @@ class Worker:
         policy: Policy | None = None,
         access: Callable[[str | None, str], Access] | None = None,
         llm: LanguageModel | None = None,
+        speech: Engine | None = None,
+        speech_chunk_ms: int = CHUNK_MS,
         version: str = "",
     ) -> None:
         self._db, self._bus, self._logs = db, bus, logs
         self._installation = installation
         self._jobs_dir = state_dir / "jobs"
-        self._tools = Tools(ytdlp=ytdlp, ffmpeg=ffmpeg, library_dir=library_dir, installation=installation, llm=llm)
+        self._tools = Tools(
+            ytdlp=ytdlp,
+            ffmpeg=ffmpeg,
+            library_dir=library_dir,
+            installation=installation,
+            uploads_dir=state_dir / "uploads",
+            llm=llm,
+        )
         if access is not None:
             self._tools = replace(self._tools, access=access)
+        if speech is not None:
+            self._tools = replace(self._tools, speech=speech, speech_chunk_ms=speech_chunk_ms)
         self._lease_s, self._poll_s = lease_s, poll_s
         self._policy = policy or Policy()
         self._lease = Lease(db, installation=installation, capacity=slots, version=version, lease_s=lease_s)

@@ -10,9 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 from z2d.media.faults import MediaFault
 from z2d.media.report import Probe
-from z2d.pipeline import wording
+from z2d.pipeline import local, wording
 from z2d.pipeline.progress import Report
 from z2d.pipeline.stage import Done, Skipped, Work
+from z2d.wire import uploads
 from z2d.wire.jobs import JobOptions, LogLevel, StageName
 from z2d.wire.library import Artefact, Chapter, FileKind, Metadata
 from z2d.wire.reasons import ErrorClass
@@ -52,7 +53,8 @@ class DownloadStage:
 
     async def run(self, work: Work) -> Done | Skipped:
         """Fetch, and complete the description from the file itself."""
-        media = await self._fetch_or_fall_back(work)
+        upload = uploads.parse(work.job.url)
+        media = await local.take(work, upload) if upload else await self._fetch_or_fall_back(work)
         probe = await work.tools.ffmpeg.probe(media, job_id=work.job.id)
         metadata = complete(work.metadata(), probe)
         described = work.folder.write("media/metadata.json", metadata.model_dump_json(indent=1).encode())
