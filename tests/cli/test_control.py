@@ -1,0 +1,164 @@
+"""Verbs that steer jobs and the queue: what they ask for, what they print, how they end."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Z2ctl
+from tests.cli.fake import FakeDaemon, job, summary
+from z2d.wire import errors
+from z2d.wire.control import ManyAnswer, QueueState, Why
+
+QUEUE: dict[str, Any] = {
+    "mode": "ACTIVE",
+    "slots": 2,
+    "slots_per_worker": None,
+    "workers": 1,
+    "busy": 1,
+    "ready": 2,
+    "scheduled": 0,
+    "paused": 1,
+    "waiting": 0,
+    "gates": [],
+    "next": [summary(job(7, title="One \x1b[31mred")), summary(job(9, priority=5))],
+}
+
+
+def many(*done: int, refused: tuple[int, ...] = (), next_after: int | None = None) -> dict[str, Any]:
+    answer = {
+        "done": list(done),
+        "refused": [{"id": one, "code": "conflict", "detail": "No."} for one in refused],
+        "next_after": next_after,
+    }
+    ManyAnswer.model_validate(answer)
+    return answer
+
+
+@pytest.fixture(autouse=True)
+def filled(daemon: FakeDaemon) -> None:
+    QueueState.model_validate_json(json.dumps(QUEUE))
+    for number in (1, 2, 3):
+        daemon.jobs[number] = job(number)
+    for path in ("/api/queue", "/api/queue/pause", "/api/queue/resume"):
+        daemon.canned[path] = [QUEUE]
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["pause", 1], ("POST", "/api/jobs/1/pause", {})),
+        (["resume", 2], ("POST", "/api/jobs/2/resume", {})),
+        (["restore", 2], ("POST", "/api/jobs/2/restore", {})),
+        (["delete", 1], ("DELETE", "/api/jobs/1?purge=true", {})),
+        (["delete", 1, "--files"], ("DELETE", "/api/jobs/1?purge=true&files=true", {})),
+        (["edit", 1, "--priority", -3], ("PATCH", "/api/jobs/1", {"priority": -3})),
+        (["edit", 1, "--no-tags", "--rev", 0], ("PATCH", "/api/jobs/1", {"tags": [], "rev": 0})),
+        (
+            ["edit", 1, "--tag", "a", "--tag", "b", "-o", "max_height=720"],
+            ("PATCH", "/api/jobs/1", {"tags": ["a", "b"], "options": {"max_height": 720}}),
+        ),
+        (["queue", "drain"], ("POST", "/api/queue/pause", {"drain": True})),
+        (["queue", "pause"], ("POST", "/api/queue/pause", {"drain": False})),
+        (["queue", "resume"], ("POST", "/api/queue/resume", {})),
+        (["queue", "slots", 4], ("PATCH", "/api/queue", {"slots": 4})),
+        (["queue", "slots", "default"], ("PATCH", "/api/queue", {"slots": None})),
+    ],
+)
+def test_what_a_verb_asks_for(
+    daemon: FakeDaemon, z2ctl: Z2ctl, words: list[Any], asked: tuple[str, str, dict[str, Any]]
+) -> None:
+    ended = z2ctl(*words)
+    assert (ended.code, ended.err) == (0, "")
+    assert daemon.asked == [asked]
+
+
+def test_jobs_are_moved_in_the_order_given(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    assert z2ctl("move", 1, 2, 3, "--first").code == 0
+    assert [path for _, path, _ in daemon.asked] == [f"/api/jobs/{number}/move" for number in (3, 2, 1)]
+    daemon.asked.clear()
+    assert z2ctl("move", 1, 2, "--last").code == 0
+    assert [path for _, path, _ in daemon.asked] == ["/api/jobs/1/move", "/api/jobs/2/move"]
+
+
+def test_one_that_refuses_does_not_stop_the_others(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.refuse["/api/jobs/1/pause"] = errors.AlreadyFinished("Job 1 has already finished.")
+    ended = z2ctl("pause", 1, 2, 99)
+    assert (ended.code, ended.out) == (5, "2\tQUEUED\n")
+    assert ended.err == "Job 1 has already finished.\nJob 99: There is no job with this id.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "body"),
+    [
+        (["retry", "--failed"], {"action": "retry", "filter": "status:failed", "dry_run": False}),
+        (
+            ["retry", "--failed", "--filter", "site:a", "--from", "analysis"],
+            {"action": "retry", "filter": "status:failed site:a", "dry_run": False, "from_stage": "analysis"},
+        ),
+        (["pause", "--all"], {"action": "pause", "filter": "", "dry_run": False}),
+        (["resume", "--all"], {"action": "resume", "filter": "", "dry_run": False}),
+        (["cancel", "--filter", "tag:a", "--dry-run"], {"action": "cancel", "filter": "tag:a", "dry_run": True}),
+        (
+            ["delete", "--filter", "age>30d", "--files"],
+            {"action": "delete", "filter": "age>30d", "dry_run": False, "files": True},
+        ),
+    ],
+)
+def test_many_at_once(daemon: FakeDaemon, z2ctl: Z2ctl, words: list[str], body: dict[str, Any]) -> None:
+    daemon.canned["/api/jobs/actions"] = [many(4, 5)]
+    assert z2ctl(*words) == (0, "4\n5\n", "")
+    assert daemon.asked == [("POST", "/api/jobs/actions", body)]
+
+
+def test_more_than_fit_into_one_call(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.canned["/api/jobs/actions"] = [many(1, 2, next_after=2), many(3, refused=(4,))]
+    ended = z2ctl("retry", "--failed")
+    assert (ended.code, ended.out, ended.err) == (5, "1\n2\n3\n", "Job 4: No.\n")
+    assert [body.get("after") for _, _, body in daemon.asked] == [None, 2]
+
+
+def test_a_dry_run_by_ids_asks_nobody(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    assert z2ctl("delete", 1, 2, "--dry-run").out == "1\n2\n"
+    assert daemon.asked == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pause"],
+        ["pause", "1", "--all"],
+        ["pause", "--all", "--filter", "a"],
+        ["retry", "1", "--failed"],
+        ["move", "1"],
+        ["edit", "1"],
+        ["edit", "1", "--tag", "a", "--no-tags"],
+        ["queue", "slots", "0"],
+        ["queue", "slots", "many"],
+    ],
+)
+def test_usage(z2ctl: Z2ctl, words: list[str], daemon: FakeDaemon) -> None:
+    assert z2ctl(*words).code == 2
+    assert daemon.asked == []
+
+
+def test_the_queue_in_a_pipe(z2ctl: Z2ctl) -> None:
+    lines = z2ctl("queue").out.splitlines()
+    assert lines[0] == "1\t7\t0\t2026-11-22T07:00:00.000Z\tOne red\thttp://site.test/7.html"
+    assert lines[1].startswith("2\t9\t5\t")
+    assert json.loads(z2ctl("queue", "--json").out)["mode"] == "ACTIVE"
+    assert json.loads(z2ctl("queue", "pause", "--json").out)["busy"] == 1
+
+
+def test_why(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    said = {"id": 1, "status": "PAUSED", "code": "HELD", "sentence": "It is\npaused.", "until": None}
+    Why.model_validate_json(json.dumps(said))
+    daemon.canned |= {f"/api/jobs/{number}/why": [said] for number in (1, 2, 9)}
+    assert z2ctl("why", 1) == (0, "It is paused.\n", "")
+    ended = z2ctl("why", 1, 9, 2)
+    assert (ended.code, ended.out) == (4, "1: It is paused.\n2: It is paused.\n")
+    assert re.match("Job 9: .*no job", ended.err)
+    assert json.loads(z2ctl("why", 1, "--json").out)["code"] == "HELD"
