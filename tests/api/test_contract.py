@@ -36,6 +36,8 @@ def test_every_call_of_the_contract_is_there() -> None:
         "POST /api/jobs/{job_id}/restore",
         "GET /api/jobs/{job_id}/why",
         "POST /api/jobs/actions",
+        "GET /api/jobs/{job_id}/analyses",
+        "POST /api/analyze",
         "GET /api/queue",
         "PATCH /api/queue",
         "POST /api/queue/pause",
