@@ -5,14 +5,12 @@ named by --config), systemd credentials (`token`, `database_url`), the environme
 A key of the file is the variable's name without `Z2_` in lower case (`slots = 3`).
 
 A misspelt name is refused, never passed over: someone who wrote it wanted something. Not refused are the names that
-`z2ctl` reads, the marks that z2 gives its own children, and the names of settings that belong to parts this version
-does not have (speech): those are said to have no effect, so that one configuration serves both.
+`z2ctl` reads, and the marks that z2 gives its own children.
 """
 
 from __future__ import annotations
 
 import difflib
-import logging
 import os
 import re
 import tomllib
@@ -35,16 +33,11 @@ from pydantic_settings import (
 from z2d.wire import places
 from z2d.wire.jobs import JobOptions
 
-log = logging.getLogger(__name__)
-
 PREFIX = "Z2_"
-SECRETS = frozenset({"token", "database_url", "proxy"})
+SECRETS = frozenset({"token", "database_url", "proxy", "speech_url"})
 PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 # read by z2ctl, or put into the environment of z2's own children and test runs
 OF_OTHERS = frozenset({"Z2_URL", "Z2_INSTALLATION", "Z2_JOB_ID", "Z2_CRASH_AT"})
-OF_LATER_VERSIONS = frozenset(
-    {"Z2_SPEECH", "Z2_SPEECH_URL", "Z2_SPEECH_MODEL_DIR"}
-)
 
 
 class ConfigTrouble(Exception):
@@ -104,6 +97,18 @@ def _proxy(value: object) -> object:
     if not usable:
         raise ValueError(f"an address like http://proxy.example:3128 is needed ({', '.join(PROXY_SCHEMES)})")
     return text.strip() if isinstance(text, str) else text
+
+
+def _service(value: object) -> object:
+    """The address of a service. A password does not belong into it, and no message repeats one."""
+    try:
+        parts = urlsplit(value.strip()) if isinstance(value, str) else None
+        usable = parts is not None and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        usable = False
+    if not usable or parts is None or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("an address like http://127.0.0.1:8000/v1 is needed; a key belongs into a file of its own")
+    return value.strip() if isinstance(value, str) else value
 
 
 def _absolute(value: object) -> object:
@@ -250,6 +255,22 @@ class Settings(BaseSettings):
     llm_timeout_s: float = Field(default=300, gt=0)
     """Longest time for one answer: models on a plain CPU take minutes."""
 
+    speech: Literal["auto", "off", "openai", "faster-whisper", "pocketsphinx"] = "auto"
+    """What turns sound into text where a site has no good captions. `auto`: `openai` if `speech_url` is set, else
+    `faster-whisper` if `speech_model_dir` is, else `pocketsphinx` if it is installed."""
+
+    speech_url: Annotated[str, BeforeValidator(_service)] | None = None
+    """A service that speaks OpenAI's /v1/audio/transcriptions, like http://127.0.0.1:8000/v1. It gets the sound."""
+
+    speech_model: str = Field(default="whisper-1", min_length=1)
+    """What the service calls the model."""
+
+    speech_key_file: Folder | None = None
+    """File with the service's key, mode 0600. None: it wants none."""
+
+    speech_model_dir: Folder | None = None
+    """Folder of a faster-whisper model, with model.bin in it. Nothing is ever downloaded."""
+
     ffmpeg: Folder | None = None
     """The ffmpeg program. None: the one on PATH, else the one of the imageio-ffmpeg wheel."""
 
@@ -319,9 +340,7 @@ def _variable(field: str) -> str:
 def _unknown_variables() -> Iterator[str]:
     known = {_variable(field) for field in Settings.model_fields}
     for name in sorted(name for name in os.environ if name.upper().startswith(PREFIX)):
-        if name.upper() in OF_LATER_VERSIONS:
-            log.warning("%s has no effect in this version", name)
-        elif name.upper() not in known | OF_OTHERS:
+        if name.upper() not in known | OF_OTHERS:
             yield f"{name}: there is no such setting{_near(name.upper(), known)}"
 
 
@@ -329,9 +348,7 @@ def _unknown_keys(files: Mapping[Path, Mapping[str, Any]]) -> Iterator[str]:
     known = set(Settings.model_fields)
     for path, content in files.items():
         for key in content:
-            if _variable(key) in OF_LATER_VERSIONS:
-                log.warning("%s: %s has no effect in this version", _line(path, key), key)
-            elif key not in known:
+            if key not in known:
                 yield f"{_line(path, key)}: {key}: there is no such setting{_near(key, known)}"
 
 

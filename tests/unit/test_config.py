@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
@@ -155,14 +154,17 @@ def test_a_named_file_must_be_there(bare: Path) -> None:
     assert problems(bare / "none.toml") == [f"{bare}/none.toml: No such file or directory"]
 
 
-def test_names_of_the_client_and_of_later_versions_are_no_mistakes(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_names_of_the_client_are_no_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("Z2_URL", "http://127.0.0.1:8642")
-    monkeypatch.setenv("Z2_SPEECH", "off")
-    with caplog.at_level(logging.WARNING):
-        load(None, {})
-    assert caplog.messages == ["Z2_SPEECH has no effect in this version"]
+    load(None, {})
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host/", "http://me:secret@host/v1", "http://host:99999"])
+def test_a_service_is_an_address_without_a_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("Z2_SPEECH_URL", url)
+    (problem,) = problems()
+    assert problem.startswith("Z2_SPEECH_URL: an address like http://127.0.0.1:8000/v1 is needed")
+    assert "secret" not in problem
 
 
 def test_systemd_credentials_are_read_and_variables_beat_them(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,12 +21,13 @@ from z2d.api.auth import Auth, hash_token
 from z2d.api.serve import serve as serve_api
 from z2d.bus import Bus
 from z2d.config import Address, Settings
-from z2d.daemon import database, state
+from z2d.daemon import database, sites, state
 from z2d.daemon.housekeeping import Housekeeping, Keep
-from z2d.daemon.life import running
 from z2d.daemon.language_model import language_model
+from z2d.daemon.life import running
 from z2d.daemon.notify import Notifier
 from z2d.daemon.places import host_names, is_loopback, tcp_socket, unix_socket
+from z2d.daemon.speech import speech
 from z2d.daemon.targets import feeds_of, served_targets
 from z2d.daemon.trouble import EXIT_CONFIG, DaemonTrouble
 from z2d.media.admission import admit
@@ -83,6 +84,8 @@ async def serve(settings: Settings, notifier: Notifier) -> None:
                 admit=partial(admit, allow_private=settings.allow_private_networks),
                 state_dir=settings.state_dir,
                 jobs_dir=settings.state_dir / "jobs",
+                profiles=sites.profiles(settings),
+                cookies=sites.cookies(settings),
                 versions=parts.version,
                 slots=settings.slots,
                 listener_health=lambda: parts.listener.connected,
@@ -186,7 +189,9 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
             lease_s=settings.lease_s,
             poll_s=settings.poll_s,
             policy=Policy(scale=settings.retry_scale),
+            access=sites.access(settings),
             llm=language_model(settings),
+            speech=speech(settings),
             version=version.version,
         )
         publisher = Publisher(

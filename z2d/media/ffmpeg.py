@@ -185,6 +185,39 @@ class Ffmpeg:
         finally:
             unfinished.unlink(missing_ok=True)
 
+    async def extract_samples(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        probe: Probe | None = None,
+        job_id: int | None = None,
+        progress: ProgressSink | None = None,
+    ) -> None:
+        """The sound of `source` as speech recognition wants it: bare samples of 16 bit, mono, 16 kHz, in `target`.
+
+        Gaps in the source's times become silence, so a place in the samples is a time of the media.
+        """
+        probe = probe or await self.probe(source, job_id=job_id)
+        if probe.audio is None:
+            raise MediaFault(ErrorClass.CORRUPT, "the file has no sound")
+        # a jump in broken times would otherwise be filled with hours of silence
+        longest = ("-t", str(probe.duration_ms / 1000 + 10)) if probe.duration_ms else ()
+        errors: deque[str] = deque(maxlen=20)
+        code = await self._run(
+            [
+                *("-v", "error", "-y", *_INPUT_RULES, "-i", f"file:{source}", "-map", f"0:{probe.audio.index}"),
+                *("-af", "aresample=16000:async=1:first_pts=0", "-ac", "1", "-c:a", "pcm_s16le", *longest),
+                *("-f", "s16le", "-progress", "pipe:1", f"file:{target}"),
+            ],
+            on_stdout=_share_of(probe.duration_ms, progress),
+            on_stderr=errors.append,
+            deadline_s=_deadline(probe),
+            job_id=job_id,
+        )
+        if code != 0:
+            raise _failed(ErrorClass.POSTPROCESS, errors)
+
     async def _with_true_duration(self, file: Path, probe: Probe, job_id: int | None) -> Probe:
         """Replace a missing or implausible duration (under 1 kbit/s on average) by that of the packets."""
         if probe.duration_ms and _size(file) * 8000 / probe.duration_ms >= 1000:

@@ -25,6 +25,7 @@ from z2d.wire.library import Artefact, FileKind
 
 PLACES = ("source", "media", "audio", "work", "transcript", "analysis")
 MANIFEST = "manifest.json"
+SESSION = ".session"  # see z2d.media.ytdlp_params
 ANSWERS = "analysis/answers"
 """What a language model was paid for. No stage claims these files: they outlive every run and go with the job."""
 _BLOCK = 1 << 20
@@ -142,13 +143,13 @@ class JobFolder:
 
         return await in_thread(compare)
 
-    def reconcile(self, known: Iterable[Artefact], *, keep_downloads: bool) -> list[str]:
+    def reconcile(self, known: Iterable[Artefact], *, keep_downloads: bool, kept: Iterable[str] = ()) -> list[str]:
         """Remove what a killed run left: files that no finished stage claims, and what lies in `work/`. Answers stay.
 
         With `keep_downloads`, unfinished downloads (`.part` and yt-dlp's notes beside it) stay: they are continued.
-        Returns what was removed, for the log.
+        `kept` are the files with which other unfinished stages go on. Returns what was removed, for the log.
         """
-        claimed = {a.path for a in known}
+        claimed = {*(a.path for a in known), *kept}
         removed = []
         for place in PLACES:
             for path in sorted((self.root / place).rglob("*"), reverse=True):
@@ -162,6 +163,10 @@ class JobFolder:
                     path.unlink(missing_ok=True)
                     removed.append(relative)
         return removed
+
+    def forget_session(self) -> None:
+        """Remove the cookies of a signed-in session, which yt-dlp's steps hand to each other during a run."""
+        (self.root / "source" / SESSION).unlink(missing_ok=True)
 
     def clear_work(self) -> None:
         """Remove everything unfinished; for a job that will not go on."""

@@ -17,10 +17,12 @@ WEIGHTS: dict[StageName, float] = {
     StageName.METADATA: 2,
     StageName.DOWNLOAD: 45,
     StageName.AUDIO: 5,
-    StageName.TRANSCRIPT: 3,  # captions; speech to text would be 35
+    StageName.TRANSCRIPT: 3,  # captions
     StageName.ANALYSIS: 5,  # offline; a language model would be 20
     StageName.PUBLISHING: 5,
 }
+LISTENING = 35.0
+"""Weight of the transcript stage where speech is recognised: it takes about as long as all the rest."""
 INTERVAL_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,15 @@ class Meter:
     def drop(self, stage: StageName) -> None:
         """The stage is skipped."""
         self._weights.pop(stage, None)
+
+    def weigh(self, stage: StageName, weight: float) -> None:
+        """It has become known how much work the stage is. To be said early: the bar does not go back for it."""
+        if stage in self._weights:
+            self._weights[stage] = weight
+
+    def weight(self, stage: StageName) -> float:
+        """What the stage counts at present."""
+        return self._weights.get(stage, 0.0)
 
     def overall(self, stage: StageName | None = None, share: float = 0.0) -> float:
         """The job's progress with `stage` at `share`; never less than what was said before."""
