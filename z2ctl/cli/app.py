@@ -1,0 +1,186 @@
+"""The root of the command line: finding verbs, and turning every end into one exit code and one sentence.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 daemon not reachable, 4 not found, 5 refused, 124 timeout, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from z2ctl.cli.output import Output, say
+from z2ctl.client import Client, Endpoint
+from z2d.wire import errors
+
+DONE, FAILED, USAGE, UNREACHABLE, NOT_FOUND, REFUSED, TIMEOUT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 124, 130
+
+# verb -> module of z2ctl.cli that defines it, in the order of the help page
+VERBS = {
+    "run": "run",
+    "submit": "submit",
+    "list": "jobs",
+    "show": "jobs",
+    "logs": "logs",
+    "wait": "wait",
+    "why": "queue",
+    "cancel": "change",
+    "pause": "change",
+    "resume": "change",
+    "retry": "change",
+    "edit": "change",
+    "move": "change",
+    "delete": "change",
+    "restore": "change",
+    "queue": "queue",
+    "search": "search",
+    "analyze": "analysis",
+    "transcript": "results",
+    "path": "results",
+    "open": "results",
+    "publish": "publish",
+    "profiles": "sites",
+    "cookies": "sites",
+    "stats": "stats",
+    "doctor": "doctor",
+    "completion": "shell",
+    "version": "shell",
+}
+
+
+class App:
+    """What the verbs share: where the daemon is, and how to print. Nothing is read or opened before it is needed."""
+
+    def __init__(self, *, url: str | None, socket_path: Path | None, token_file: Path | None, ascii_only: bool) -> None:
+        self._place = {"url": url, "socket_path": socket_path, "token_file": token_file}
+        self.socket_path = socket_path
+        self.out = Output(ascii_only=ascii_only)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The daemon's place by flags, then by environment."""
+        return Endpoint.find(**self._place)  # type: ignore[arg-type]
+
+    @property
+    def client(self) -> Client:
+        """A client for one-shot calls."""
+        return Client(self.endpoint)
+
+
+class Verbs(click.Group):
+    """A group that loads the module of a verb when the verb is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every verb, in the order of the help page."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command, or None where there is no such verb."""
+        module = VERBS.get(cmd_name)
+        if module is None:
+            return None
+        command = getattr(import_module(f"z2ctl.cli.{module}"), f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; a reader that went away (`| head`) is no fault."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            _close_quietly()
+            ctx.exit(DONE)
+
+
+def _close_quietly() -> None:
+    """Point stdout at nothing, so that Python's last flush has nobody to complain about."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
+
+
+@click.group(
+    cls=Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Each option can be set in the environment: --limit of list is Z2CTL_LIST_LIMIT, --url is Z2CTL_URL. "
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 daemon not reachable, 4 not found, 5 refused, 124 timeout, "
+    "130 interrupted.",
+)
+@click.option("--url", metavar="URL", help="Daemon at this address (default: Z2_URL, else the local socket).")
+@click.option("--socket", "socket_path", type=click.Path(path_type=Path), help="Daemon on this unix socket.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="File with the token for --url.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Only ASCII signs in tables and bars.")
+@click.version_option(package_name="z2", prog_name="z2ctl")
+@click.pass_context
+def cli(
+    ctx: click.Context, url: str | None, socket_path: Path | None, token_file: Path | None, ascii_only: bool
+) -> None:
+    """Turn video URLs into library entries that can be read, searched and cited.
+
+    \b
+    z2ctl run                 try it: the sample clip, start to end
+    z2ctl submit URL...       queue videos
+    z2ctl list                what is there
+    """
+    if url and socket_path:
+        raise click.UsageError("--url and --socket name two daemons: give one of them.")
+    ctx.obj = App(url=url, socket_path=socket_path, token_file=token_file, ascii_only=ascii_only)
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def exit_code(error: errors.Z2Error) -> int:
+    """The exit code of a wire error."""
+    if isinstance(error, errors.DaemonUnreachable | errors.ShuttingDown):
+        return UNREACHABLE
+    if isinstance(error, errors.FilterInvalid):
+        return USAGE
+    if error.status == 404:
+        return NOT_FOUND
+    return REFUSED if 400 <= error.status < 500 else FAILED
+
+
+def complain(error: errors.Z2Error, *, about: str = "") -> int:
+    """Say what a wire error says, on stderr, and give its exit code. `about` goes before it unless it is said there."""
+    say(error.detail if error.detail.startswith(about) else f"{about}: {error.detail}")
+    for problem in error.errors:
+        say(f"- {problem.get('path', '')}: {problem.get('message', '')}")
+    if error.retry_after:
+        say(f"Try again in {error.retry_after} s.")
+    return exit_code(error)
+
+
+def leave(code: int) -> NoReturn:
+    """End the verb with this exit code."""
+    raise click.exceptions.Exit(code)
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and give its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        result = cli.main(args, prog_name="z2ctl", standalone_mode=False, auto_envvar_prefix="Z2CTL")
+    except click.exceptions.Abort:
+        say("Interrupted.")
+        return INTERRUPTED
+    except click.UsageError as error:
+        if error.ctx is not None:
+            say(error.ctx.get_usage())
+            say(f"Try '{error.ctx.command_path} --help' for help.")
+        say(f"Error: {error.format_message()}")
+        return USAGE
+    except click.ClickException as error:
+        say(f"Error: {error.format_message()}")
+        return error.exit_code
+    except errors.Z2Error as error:
+        return complain(error)
+    return result if isinstance(result, int) else DONE
