@@ -50,11 +50,13 @@ def every_cookie(text: str) -> Iterator[Cookie]:
             fields.append("")
         if len(fields) != 7 or not {fields[1].upper(), fields[3].upper()} <= _FLAGS:
             raise CookiesInvalid(f"Line {number} is no cookie: seven fields with tabs between them are wanted.")
-        domain, _, path, secure, expires, name, value = fields
+        domain, below, path, secure, expires, name, value = fields
         if not re.fullmatch(r"-?\d{0,20}(\.\d*)?", expires) or not re.fullmatch(r"\.?[\w.:-]{1,253}", domain, re.ASCII):
             raise CookiesInvalid(f"Line {number} is no cookie: its domain or its end cannot be read.")
         if any(ord(sign) < 32 or ord(sign) == 127 for sign in path + name + value):
             raise CookiesInvalid(f"Line {number} is no cookie: it holds control characters.")
+        if below.upper() == "TRUE" and not domain.startswith("."):
+            domain = f".{domain}"  # two spellings of one meaning; yt-dlp insists on this one
         end = min(int(float(expires or 0)), _LATEST)
         yield Cookie(
             0, name, value, None, False, domain.lower(), True, domain.startswith("."), path or "/", True,
@@ -68,7 +70,7 @@ def written(cookies: Iterable[Cookie]) -> str:
 
 
 def _line(cookie: Cookie) -> str:
-    flags = ["TRUE" if on else "FALSE" for on in (cookie.domain_initial_dot, cookie.secure)]
+    flags = ["TRUE" if on else "FALSE" for on in (cookie.domain.startswith("."), cookie.secure)]
     return "\t".join(
         [cookie.domain, flags[0], cookie.path, flags[1], str(cookie.expires or 0), cookie.name, cookie.value or ""]
     ) + "\n"  # fmt: skip

@@ -37,15 +37,17 @@ from z2d.media.faults import MediaFault
 from z2d.media.feeds import teach_generic_extractor
 from z2d.media.guard import ConnectGuard
 from z2d.media.live import record
+from z2d.media.netscape import written
 from z2d.media.verdict import refuse_what_cannot_be_downloaded
 from z2d.media.watch import Tally, Watch, bytes_in
-from z2d.media.ytdlp_params import Downloader, ytdlp_options
+from z2d.media.ytdlp_params import Downloader, session_file, ytdlp_options
 from z2d.wire.reasons import ErrorClass
 
 _LINE = 8000
 _PIECE = 65536
 _FETCH_MEMORY = 768 << 20
 _CONTINUATIONS = 5
+_COOKIE_KEYS = frozenset({"cookies", "cookie", "authorization"})
 _WORTH_CONTINUING = 64 << 10
 _DATES_OF_LISTS = {"youtubetab": {"approximate_date": [""]}}  # else YouTube's lists do not say when things appeared
 # yt-dlp warns of these, but for plain pages and without ffprobe they are the ordinary way
@@ -173,6 +175,9 @@ class Session:
             info = self._only_video(ydl, info and ydl.process_ie_result(info, download=False))
             self._add_sponsor_segments(ydl, info)
             clean = ydl.sanitize_info(info)
+            if self.request.get("cookies"):
+                self._keep_session(ydl)
+                clean = without_cookies(clean)
         if clean.get("extractor_key") == "HTML5MediaEmbed" and str(clean["id"]).endswith("-1"):
             # yt-dlp numbers the videos of a page, also the only one
             clean["title"] = str(clean.get("title") or "").removesuffix(" (1)")
@@ -201,6 +206,13 @@ class Session:
             entry = ydl.extract_info(entry["url"], download=False, ie_key=entry.get("ie_key"))
             return self._only_video(ydl, entry)
         return entry
+
+    def _keep_session(self, ydl: Any) -> None:
+        """Somebody's session goes on in the next step of this job; it is no part of the video's description."""
+        path = session_file(self.request)
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as sink:
+            sink.write(written(ydl.cookiejar))
 
     def _add_sponsor_segments(self, ydl: Any, info: dict[str, Any]) -> None:
         """What SponsorBlock's contributors marked, under `sponsorblock_chapters`; an extra, so it may fail."""
@@ -282,6 +294,13 @@ class Session:
         unfinished.unlink(missing_ok=True)
         ydl.dl(str(unfinished), track, subtitle=True)
         unfinished.replace(out)
+
+
+def without_cookies(found: Any) -> Any:
+    """A description without the cookies that yt-dlp writes beside each address."""
+    if isinstance(found, dict):
+        return {key: without_cookies(value) for key, value in found.items() if str(key).lower() not in _COOKIE_KEYS}
+    return [without_cookies(item) for item in found] if isinstance(found, list) else found
 
 
 def _track_of(info: dict[str, Any], url: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from z2d.media.netscape import read_cookies, written
 from z2d.wire.errors import CookiesInvalid
 
 TOO_MANY_REQUESTS = 429
+SESSION = ".session"
 
 
 class Downloader(YoutubeDL):  # type: ignore[misc]
@@ -97,6 +98,11 @@ def _format_sort(options: dict[str, Any]) -> list[str]:
     return found
 
 
+def session_file(request: dict[str, Any]) -> Path:
+    """Where the cookies of a signed-in session are kept between the steps of one run of a job."""
+    return Path(request["info"] if "info" in request else request["out"]).with_name(SESSION)
+
+
 def _access(request: dict[str, Any], logger: Any) -> dict[str, Any]:
     """Proxy, cookies, trusted certificates."""
     found: dict[str, Any] = {}
@@ -104,7 +110,9 @@ def _access(request: dict[str, Any], logger: Any) -> dict[str, Any]:
         found["proxy"] = request["proxy"]
     if request.get("cookies"):
         try:
-            text = Path(request["cookies"]).read_text(encoding="utf-8", errors="replace")
+            session = session_file(request)
+            kept = session if request["op"] != "extract" and session.exists() else Path(request["cookies"])
+            text = kept.read_text(encoding="utf-8", errors="replace")
             found["cookiefile"] = io.StringIO(written(read_cookies(text)))
         except (OSError, CookiesInvalid) as error:  # neither says what is in the file
             reason = error.detail if isinstance(error, CookiesInvalid) else error.strerror
