@@ -11,6 +11,7 @@ from z2ctl.cli.analysis import origin, show_analyses
 from z2ctl.cli.app import App
 from z2ctl.cli.output import Cell, Column, Page, say
 from z2ctl.cli.parameters import JOB_ID, filter_of, json_option, past
+from z2ctl.cli.publish import publications
 from z2ctl.client import Client, Json
 
 LARGEST_PAGE = 500
@@ -197,6 +198,9 @@ def show(app: App, page: Page, job: Json) -> None:
         [Column("STAGE"), Column("STATE"), Column("TOOK", right=True), Column("", wide=True)],
         [stage_row(app, stage) for stage in job.get("stages") or []],
     )
+    if found := job.get("publishing"):
+        page.heading("Publishing")
+        publications(app, page, found)
     if analysis := job.get("analysis"):
         page.heading("Analysis")
         page.pairs(origin(analysis))

@@ -1,0 +1,57 @@
+"""`z2ctl publish`, and what `z2ctl show` says of publications."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.cli.conftest import Z2ctl
+from tests.cli.fake import FakeDaemon, job
+from z2ctl.cli.publish import LOOKS
+from z2d.wire import errors
+from z2d.wire.library import Publication, PublishStatus
+
+HOSTILE = "bell \x1b[31m\u202e<b>"
+
+
+def published(**over: Any) -> dict[str, Any]:
+    whole = {"target": "hook", "kind": "webhook", "event": "finished", "status": "PUBLISHED", "attempt": 1, **over}
+    return Publication.model_validate(whole).model_dump(mode="json")
+
+
+def test_every_state_has_a_word() -> None:
+    assert set(LOOKS) == set(PublishStatus)
+
+
+def test_publish_answers_for_each(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.jobs = {1: job(1, status="COMPLETED"), 2: job(2)}
+    places = [published(remote_url="https://example.org/in"), published(target="talks", status="PENDING")]
+    daemon.canned["/api/jobs/1/publish"] = [{"id": 1, "publishing": places}]
+    daemon.refuse["/api/jobs/2/publish"] = errors.Conflict("Job 2 is QUEUED.")
+    ended = z2ctl("publish", 1, 2, 9, "--target", "hook", "--force")
+    assert ended.code == 5
+    assert ended.out == "1\thook\tfinished\tPUBLISHED\thttps://example.org/in\n1\ttalks\tfinished\tPENDING\t\n"
+    assert "Job 2 is QUEUED." in ended.err
+    assert daemon.asked[0][2] == {"target": "hook", "force": True}
+    assert json.loads(z2ctl("publish", 1, "--json").out) == {"id": 1, "publishing": places}
+    assert daemon.asked[-1][2] == {"force": False}
+    assert z2ctl("publish").code == 2
+
+
+def test_show_says_what_became_of_each_target(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.jobs[1] = job(
+        1,
+        status="COMPLETED",
+        publishing=[
+            published(remote_url="/library/one"),
+            published(
+                status="PENDING", attempt=2, run_after="2026-11-22T10:00:00Z", error_message=f"It broke {HOSTILE}"
+            ),
+        ],
+    )
+    out = z2ctl("show", 1).out
+    assert "Publishing" in out
+    assert "/library/one" in out
+    assert "It broke bell <b>" in out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
