@@ -377,3 +377,11 @@ async def test_below_a_dialog_nothing_moves_and_nothing_is_lost(fake: FakeApi, d
         assert screen_text(pilot) == before
         await pilot.press("escape")
         await shows(pilot, "said below the dialog", "90%")
+
+
+async def test_what_is_typed_right_after_a_key_is_meant_for_the_line_it_opened(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((80, 24)) as pilot:
+        for key in ("slash", "s", "n", "q"):
+            pilot.app.post_message(events.Key(key, "/" if key == "slash" else key))
+        await eventually(lambda: app_of(pilot).state.window.query.words == "snq")
+        assert isinstance(pilot.app.screen, Dashboard)

@@ -484,6 +484,12 @@ class Z2App(Desk):
 
         self.push_screen(Confirm("Quit?", ["What is typed here would be lost."], "Quit", "Stay"), answered)
 
+    def on_key(self, event: events.Key) -> None:
+        """A key that nobody took while a text field has the focus was on its way when the focus moved (a fast hand)."""
+        focused = self.focused
+        if focused is not None and focused.check_consume_key(event.key, event.character):
+            focused.post_message(events.Key(event.key, event.character))
+
     def on_paste(self, event: events.Paste) -> None:
         """Text pasted where nobody types."""
         if isinstance(self.screen, Z2Screen):

@@ -400,12 +400,12 @@ class Dashboard(Z2Screen):
             if self.has_class("-log-only"):
                 self.log_pane.focus_view()
             else:
-                self.table.focus()
+                self.set_focus(self.table, scroll_visible=False)
         else:
             self.toggle_class("-no-log")
             self.desk.memory.log_pane = not self.has_class("-no-log")
             if self.has_class("-no-log"):
-                self.table.focus()
+                self.set_focus(self.table, scroll_visible=False)
         self._log_rest.ask()
 
     def action_log_full(self) -> None:
@@ -441,12 +441,11 @@ class Dashboard(Z2Screen):
         """Open the search line."""
         field = self.search
         field.value = self.desk.state.window.query.words
-        field.add_class("-shown")
-        field.focus()
+        field.open()
 
     @on(Input.Changed, "#search")
     def _typed(self) -> None:
-        if self.search.has_class("-shown"):
+        if self.search.display:
             self._search_rest.ask()
 
     def _search(self) -> None:
@@ -457,15 +456,15 @@ class Dashboard(Z2Screen):
     def _entered(self) -> None:
         self._search_rest.cancel()
         self._search()
-        self.search.remove_class("-shown")
-        self.table.focus()
+        self.search.display = False
+        self.set_focus(self.table, scroll_visible=False)
 
     @on(FindInput.Left, "#search")
     def _left(self) -> None:
         self._search_rest.cancel()
         field = self.search
-        field.remove_class("-shown")
-        self.table.focus()
+        field.display = False
+        self.set_focus(self.table, scroll_visible=False)
         self.show(replace(self.desk.state.window.query, words=""))
 
     def go_back(self) -> None:
@@ -478,7 +477,7 @@ class Dashboard(Z2Screen):
                 return
             if self.has_class("-log-only"):
                 self.action_log_pane()
-            self.table.focus()
+            self.set_focus(self.table, scroll_visible=False)
         elif self.desk.state.marks:
             self.action_mark_none()
         elif self.desk.state.window.query.words:

@@ -40,6 +40,12 @@ class FindInput(Input):
     def __init__(self, placeholder: str, *, node_id: str | None = None) -> None:
         super().__init__(placeholder=placeholder, id=node_id, classes="find", select_on_focus=False)
         self.cursor_blink = False
+        self.display = False
+
+    def open(self) -> None:
+        """Show it and give it the keys now: what is typed next is meant for it, however fast it comes."""
+        self.display = True
+        self.screen.set_focus(self, scroll_visible=False)
 
     def action_leave(self) -> None:
         """Tell the owner."""
@@ -111,7 +117,7 @@ class ViewPane(Vertical):
 
     def focus_view(self) -> None:
         """Give the keys to the view."""
-        self.view.focus(scroll_visible=False)
+        self.screen.set_focus(self.view, scroll_visible=False)
 
     # -- keys ------------------------------------------------------------------------------------------------------
 
@@ -141,8 +147,7 @@ class ViewPane(Vertical):
     def action_find(self) -> None:
         """Open the find line."""
         self.finder.value = self.view.needle
-        self.finder.add_class("-shown")
-        self.finder.focus()
+        self.finder.open()
 
     def action_match(self, by: int) -> None:
         """Next or previous match."""
@@ -159,21 +164,21 @@ class ViewPane(Vertical):
 
     def clear_find(self) -> bool:
         """Forget the words: whether there were any."""
-        had = bool(self.view.needle) or self.finder.has_class("-shown")
-        self.finder.remove_class("-shown")
+        had = bool(self.view.needle) or self.finder.display
+        self.finder.display = False
         self.view.find("")
         return had
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        if self.finder.has_class("-shown"):
+        if self.finder.display:
             self.view.find(event.value)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.finder.remove_class("-shown")
+        self.finder.display = False
         self.view.find(event.value)
         self.focus_view()
         if event.value and not self.view.next_match(-1 if self.view.follows_end else 1):
