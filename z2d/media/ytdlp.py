@@ -203,7 +203,11 @@ class YtDlp:
         )
         found = _own_file(work, answer["path"])
         try:
-            kind = await self._accept(found, answer.get("duration"), resumed=bool(answer["resumed"]), job_id=job_id)
+            if answer.get("recorded"):
+                kind = await self._accept_recording(found, job_id=job_id)
+            else:
+                resumed = bool(answer["resumed"])
+                kind = await self._accept(found, answer.get("duration"), resumed=resumed, job_id=job_id)
         except MediaFault:
             found.unlink(missing_ok=True)
             raise
@@ -242,6 +246,13 @@ class YtDlp:
             access=access,
         )
         return target
+
+    async def _accept_recording(self, file: Path, *, job_id: int) -> Probe:
+        """A recorded stream may have holes, and cannot be had again: it counts if it can be played at all."""
+        probe = await self._ffmpeg.probe(file, job_id=job_id)
+        if probe.is_still or not probe.playable:
+            raise MediaFault(ErrorClass.CORRUPT, "what was recorded cannot be played")
+        return probe
 
     async def _accept(self, file: Path, duration_s: float | None, *, resumed: bool, job_id: int) -> Probe:
         """Make sure that a finished download is what it should be, or raise."""

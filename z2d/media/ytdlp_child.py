@@ -253,7 +253,7 @@ class Session:
         """Record a stream that is on the air until it ends."""
         with Watch(self.work, self.limits, self._stop), Downloader(self.params()) as ydl:
             path = record(ydl, info, self.work, limits=self.limits, tell=self.answers.send, log=self.answers.log)
-        return {"path": path.name, "resumed": False, "duration": None}
+        return {"path": path.name, "resumed": False, "recorded": True, "duration": None}
 
     def _download_once(self, info: dict[str, Any], tally: Tally) -> Path:
         params = self.params(progress_hooks=[tally.on_progress], postprocessor_hooks=[tally.on_postprocess])
