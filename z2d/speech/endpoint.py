@@ -7,6 +7,7 @@ are not followed: the recording and the key go to the address that was set up, a
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import math
 from collections.abc import Mapping
@@ -188,7 +189,7 @@ class Endpoint:
 
     def _body(self, sound: bytes, language: str | None, form: _Form) -> aiohttp.FormData:
         body = aiohttp.FormData()
-        body.add_field("file", sound, filename="speech.wav", content_type="audio/wav")
+        body.add_field("file", io.BytesIO(sound), filename="speech.wav", content_type="audio/wav")
         body.add_field("model", self._model)
         body.add_field("response_format", "json" if form is _Form.TEXT else "verbose_json")
         body.add_field("temperature", "0")
