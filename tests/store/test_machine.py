@@ -1,6 +1,7 @@
 """The life of jobs under everything that can happen to them, against a small model of what must be true.
 
-Several workers claim, beat, fall silent and come back as zombies; people submit, cancel, pause and retry in between.
+Several workers claim, beat, fall silent and come back as zombies; people submit, cancel, pause, resume, move, change,
+delete and retry in between, and stop the whole queue.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
-from z2d.store import claims, requests, rescue, stages, workers
+from z2d.store import claims, control, queue, reads, removal, requests, rescue, stages, workers
 from z2d.store.claims import Claim, LeaseLost
 from z2d.store.database import Database
 from z2d.store.upkeep import upkeep
-from z2d.wire.errors import AlreadyFinished, Conflict
-from z2d.wire.jobs import FINISHED, JobStatus, Outcome, StageName, WaitReason
+from z2d.wire.control import JobChanges, QueueMode
+from z2d.wire.errors import AlreadyFinished, Conflict, JobNotFound, PreconditionFailed
+from z2d.wire.jobs import FINISHED, JobOptions, JobStatus, Outcome, StageName, WaitReason
 from z2d.wire.reasons import ErrorClass
 
 from . import making
@@ -42,6 +44,14 @@ class Expected:
     holder: Claim | None = None
     cancel: bool = False
     pause: bool = False
+    held: bool = False  # waits for its person
+    priority: int = 0
+    rank: int = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Jobs with a smaller one start earlier."""
+        return self.rank, -self.priority
 
 
 class Jobs(RuleBasedStateMachine):
@@ -56,6 +66,8 @@ class Jobs(RuleBasedStateMachine):
         self.stack = AsyncExitStack()
         self.db: Database = self.run(self.stack.enter_async_context(Database.open(self.dsn, size=2)))
         self.run(self.db.execute("TRUNCATE jobs, job_logs, workers, job_counts, site_gates RESTART IDENTITY CASCADE"))
+        self.run(queue.set_mode(self.db, QueueMode.ACTIVE))
+        self.mode = QueueMode.ACTIVE
         self.jobs: dict[int, Expected] = {}
         self.alive: dict[str, bool] = {}  # worker -> has a fresh heartbeat
         self.gone: set[str] = set()
@@ -84,7 +96,7 @@ class Jobs(RuleBasedStateMachine):
             assert found.id in answering
         else:
             assert found.id not in self.jobs
-            self.jobs[found.id] = Expected(key, due=not hold)
+            self.jobs[found.id] = Expected(key, due=not hold, held=hold)
             self.run(self.db.execute("UPDATE jobs SET max_attempts = $2 WHERE id = $1", found.id, MAX_ATTEMPTS))
         return found.id
 
@@ -105,9 +117,84 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(number=made)
     def pause(self, number: int) -> None:
-        ask = "UPDATE jobs SET pause_requested_at = now() WHERE id = $1 AND status = 'RUNNING'"
-        self.run(self.db.execute(ask, number))
-        self.jobs[number].pause = self.jobs[number].status == JobStatus.RUNNING
+        job = self.jobs[number]
+        if (refusal := self._refusal(job)) is not None:
+            with pytest.raises(refusal):
+                self.run(control.pause(self.db, number))
+            return
+        answer = self.run(control.pause(self.db, number))
+        if job.status == JobStatus.RUNNING:
+            job.pause = True
+            assert answer.display_status == "PAUSING"
+        else:
+            job.due, job.held = False, True
+            assert answer.display_status == "PAUSED"
+
+    @rule(number=made)
+    def resume(self, number: int) -> None:
+        job = self.jobs[number]
+        if (refusal := self._refusal(job)) is not None:
+            with pytest.raises(refusal):
+                self.run(control.resume(self.db, number))
+            return
+        answer = self.run(control.resume(self.db, number))
+        assert answer.display_status not in {"PAUSED", "PAUSING"}
+        job.pause = False
+        if job.held:
+            job.due, job.held = True, False
+
+    def _refusal(self, job: Expected) -> type[Exception] | None:
+        """Why a job can be neither paused nor resumed."""
+        if job.status in FINISHED:
+            return AlreadyFinished
+        return Conflict if job.cancel else None
+
+    @rule(number=made, first=st.booleans())
+    def move(self, number: int, first: bool) -> None:
+        job = self.jobs[number]
+        if job.status != JobStatus.QUEUED:
+            with pytest.raises(Conflict):
+                self.run(control.move(self.db, number, "first"))
+            return
+        self.run(control.move(self.db, number, "first" if first else "last"))
+        others = [one.rank for one in self.jobs.values() if one is not job and one.status == JobStatus.QUEUED]
+        job.rank = min([0, *others]) - 1 if first else max([0, *others]) + 1
+
+    @rule(number=made, priority=st.none() | st.integers(-2, 2), options=st.booleans(), old=st.booleans())
+    def change(self, number: int, priority: int | None, options: bool, old: bool) -> None:
+        job = self.jobs[number]
+        rev = self.run(reads.summary(self.db, number)).rev
+        changes = JobChanges(priority=priority, options=JobOptions(audio_only=True) if options else None, tags=["t"])
+        refusal: type[Exception] | None = None
+        if (options and job.status != JobStatus.QUEUED) or (priority is not None and job.status in FINISHED):
+            refusal = Conflict
+        if old:
+            refusal = PreconditionFailed
+        if refusal is not None:
+            with pytest.raises(refusal):
+                self.run(control.change(self.db, number, changes, rev=rev - old))
+            assert self.run(reads.summary(self.db, number)).rev == rev, "all of it, or nothing"
+            return
+        assert self.run(control.change(self.db, number, changes, rev=rev)).rev > rev
+        if priority is not None:
+            job.priority, job.rank = priority, 0
+
+    @rule(number=made)
+    def delete_and_restore(self, number: int) -> None:
+        if self.jobs[number].status not in FINISHED:
+            with pytest.raises(Conflict):
+                self.run(requests.mark_deleted(self.db, number))
+            return
+        self.run(requests.mark_deleted(self.db, number, files=True))
+        for step in (control.pause, control.resume, requests.retry, requests.ask_cancel, reads.detail):
+            with pytest.raises(JobNotFound):
+                self.run(step(self.db, number))
+        self.run(removal.restore(self.db, number))
+
+    @rule(mode=st.sampled_from(QueueMode))
+    def set_the_queue(self, mode: QueueMode) -> None:
+        self.run(queue.set_mode(self.db, mode))
+        self.mode = mode
 
     @rule(number=made, stage=st.none() | st.sampled_from(StageName))
     def retry(self, number: int, stage: StageName | None) -> None:
@@ -118,7 +205,7 @@ class Jobs(RuleBasedStateMachine):
                 self.run(requests.retry(self.db, number, stage))
             return
         self.run(requests.retry(self.db, number, stage))
-        self.jobs[number] = Expected(job.key)
+        self.jobs[number] = Expected(job.key, priority=job.priority)
 
     # -- workers
 
@@ -148,12 +235,13 @@ class Jobs(RuleBasedStateMachine):
     def claim(self, who: str) -> Any:
         claim = self.run(claims.claim(self.db, who))
         due = [number for number, job in self.jobs.items() if job.status == JobStatus.QUEUED and job.due]
-        if who in self.gone or not due:
+        if who in self.gone or not due or self.mode != QueueMode.ACTIVE:
             assert claim is None
             return Claim(0, 0, who, 0, 0, "", None, None, None, "", None, False)  # type: ignore[arg-type]
         assert claim is not None
         assert claim.job_id in due
         job = self.jobs[claim.job_id]
+        assert job.place == min(self.jobs[number].place for number in due)
         job.status, job.holder, job.attempt = JobStatus.RUNNING, claim, job.attempt + 1
         assert claim.attempt == job.attempt <= claim.max_attempts
         return claim
@@ -171,7 +259,7 @@ class Jobs(RuleBasedStateMachine):
         if job.cancel:
             job.status = JobStatus.CANCELLED
         elif wanted == JobStatus.QUEUED and job.pause:
-            job.due, job.attempt = False, job.attempt - 1
+            job.due, job.held, job.attempt = False, True, job.attempt - 1
         elif wanted == JobStatus.QUEUED and used and job.attempt >= MAX_ATTEMPTS:
             job.status = JobStatus.FAILED
         elif wanted == JobStatus.QUEUED:
@@ -209,6 +297,12 @@ class Jobs(RuleBasedStateMachine):
         if answer := self._write(claim, lambda: claims.requeue(self.db, claim, reason, delay, attempt_used=used)):
             assert answer[1] == self._ends(answer[0], JobStatus.QUEUED, used=used, due=not later)
 
+    @rule(claim=held)
+    def obey_pause(self, claim: Claim) -> None:
+        """It may have been taken back meanwhile: then the job is due again."""
+        if answer := self._write(claim, lambda: claims.requeue(self.db, claim, WaitReason.USER, 0, attempt_used=False)):
+            assert answer[1] == self._ends(answer[0], JobStatus.QUEUED, used=False)
+
     @rule(claim=held, stage=st.sampled_from(StageName))
     def begin_stage(self, claim: Claim, stage: StageName) -> None:
         self._write(claim, lambda: stages.start_stage(self.db, claim, stage, "hash", 1))
@@ -242,6 +336,10 @@ class Jobs(RuleBasedStateMachine):
             assert row["worker_id"] == (job.holder and job.holder.worker_id)
             assert row["open_runs"] == (job.status == JobStatus.RUNNING)
             assert row["busy_stages"] == 0 or job.status == JobStatus.RUNNING
+            assert (row["wait_reason"] == "USER") == job.held or job.status in FINISHED
+            assert row["held"] == job.held or job.status in FINISHED
+            assert (row["pause_requested_at"] is not None) == job.pause
+            assert (row["rank"], -row["priority"]) == job.place
             if row["cancel_requested_at"] is not None:
                 assert row["status"] in {"RUNNING", "CANCELLED"}, "a wish was lost"
 
@@ -255,7 +353,7 @@ class Jobs(RuleBasedStateMachine):
 
 
 EVERYTHING = """
-    SELECT j.*,
+    SELECT j.*, j.run_after = 'infinity' AS held,
         (SELECT count(*) FROM job_attempts a WHERE a.job_id = j.id AND a.finished_at IS NULL) AS open_runs,
         (SELECT count(*) FROM job_stages s WHERE s.job_id = j.id AND s.status = 'RUNNING') AS busy_stages
     FROM jobs j

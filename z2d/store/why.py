@@ -148,8 +148,8 @@ def _could_start(facts: Any) -> Reason:
 
 
 def _in(moment: datetime, now: datetime) -> str:
-    seconds = (moment - now).total_seconds()
+    seconds = round((moment - now).total_seconds())
     for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"in {seconds / length:.0f} {unit}"
-    return f"in {max(1, round(seconds))} s"
+    return f"in {max(1, seconds)} s"

@@ -1,0 +1,296 @@
+"""Pausing, moving, changing and explaining jobs, and the queue as a whole, straight at the store."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from z2d.bus import QueueChanged, Resync
+from z2d.store import claims, control, many, queue, reads, requests, workers
+from z2d.store.database import Database
+from z2d.store.listen import listen
+from z2d.store.why import why
+from z2d.wire import filters
+from z2d.wire.control import JobChanges, QueueMode, WhyCode
+from z2d.wire.errors import AlreadyFinished, Conflict, JobNotFound, PreconditionFailed
+from z2d.wire.jobs import JobOptions, JobStatus, Outcome, StageName, WaitReason
+from z2d.wire.reasons import HINTS, ErrorClass
+
+from . import making
+
+
+async def order(db: Database) -> list[int]:
+    return [job.id for job in (await queue.state(db)).next]
+
+
+async def test_a_paused_job_of_the_queue_is_nobodys(db: Database) -> None:
+    job = await making.job(db)
+    paused = await control.pause(db, job.id)
+    assert (paused.display_status, paused.wait_reason) == ("PAUSED", WaitReason.USER)
+    assert await claims.claim(db, await making.worker(db)) is None
+    again = await control.pause(db, job.id)
+    assert again.rev == paused.rev, "asked again nothing changes"
+    resumed = await control.resume(db, job.id)
+    assert (resumed.display_status, resumed.wait_reason) == ("QUEUED", None)
+    assert (await control.resume(db, job.id)).rev == resumed.rev
+
+
+async def test_what_was_submitted_on_hold_is_resumed(db: Database) -> None:
+    job = await making.job(db, hold=True)
+    assert (await control.resume(db, job.id)).display_status == "QUEUED"
+    claim = await claims.claim(db, await making.worker(db))
+    assert claim is not None
+    assert claim.job_id == job.id
+
+
+async def test_pausing_a_list_pauses_what_came_from_it(db: Database) -> None:
+    who = await making.worker(db)
+    parent = await making.claimed(db, who)
+    await db.execute("UPDATE jobs SET status = 'WAITING', wait_reason = 'CHILDREN' WHERE id = $1", parent.job_id)
+    running = await making.claimed(db, who)
+    queued = await making.job(db)
+    done = await making.claimed(db, who, priority=1)
+    await claims.finish(db, done, Outcome.FULL)
+    for job_id in (running.job_id, queued.id, done.job_id):
+        await db.execute("UPDATE jobs SET parent_id = $2 WHERE id = $1", job_id, parent.job_id)
+
+    async def states() -> list[str]:
+        ids = (parent.job_id, running.job_id, queued.id, done.job_id)
+        return [(await reads.summary(db, job_id)).display_status for job_id in ids]
+
+    await control.pause(db, parent.job_id)
+    assert await states() == ["WAITING", "PAUSING", "PAUSED", "COMPLETED"]
+    await control.resume(db, parent.job_id)
+    assert await states() == ["WAITING", "RUNNING", "QUEUED", "COMPLETED"]
+    said = await why(db, parent.job_id)
+    assert (said.code, said.sentence) == (WhyCode.CHILDREN, "It waits for 2 of the 3 jobs that came from it.")
+
+
+async def test_a_job_that_is_being_cancelled_cannot_be_paused(db: Database) -> None:
+    claim = await making.claimed(db)
+    await requests.ask_cancel(db, claim.job_id)
+    for act in (control.pause, control.resume):
+        with pytest.raises(Conflict):
+            await act(db, claim.job_id)
+    await claims.cancelled(db, claim)
+    for act in (control.pause, control.resume):
+        with pytest.raises(AlreadyFinished):
+            await act(db, claim.job_id)
+        with pytest.raises(JobNotFound):
+            await act(db, 999)
+
+
+async def test_the_order_of_the_queue(db: Database) -> None:
+    plain = (await making.job(db)).id
+    later = (await making.job(db)).id
+    urgent = (await making.job(db, priority=50)).id
+    held = (await making.job(db, hold=True)).id
+    assert await order(db) == [urgent, plain, later]
+    await control.move(db, later, "first")
+    assert await order(db) == [later, urgent, plain]
+    await control.move(db, plain, "first")
+    assert await order(db) == [plain, later, urgent]
+    await control.move(db, urgent, "last")
+    newest = (await making.job(db)).id
+    assert await order(db) == [plain, later, newest, urgent]
+    places = [(await reads.detail(db, job_id)).queue_position for job_id in await order(db)]
+    assert places == [1, 2, 3, 4]
+    assert (await reads.detail(db, held)).queue_position is None
+    await control.change(db, urgent, JobChanges(priority=50))
+    await control.change(db, plain, JobChanges(priority=0))
+    assert await order(db) == [later, urgent, plain, newest], "a priority that is set takes a moved job back"
+    assert [job.id for job in await reads.active(db)][:4] == await order(db)
+    who = await making.worker(db)
+    claimed = [await claims.claim(db, who) for _ in range(4)]
+    assert [claim and claim.job_id for claim in claimed] == [later, urgent, plain, newest]
+    with pytest.raises(Conflict):
+        await control.move(db, later, "first")
+
+
+async def test_movers_at_the_same_time_take_different_places(db: Database) -> None:
+    ids = [(await making.job(db)).id for _ in range(8)]
+    await asyncio.gather(*(control.move(db, job_id, "first") for job_id in ids))
+    ranks = [row["rank"] for row in await db.fetch("SELECT rank FROM jobs ORDER BY rank")]
+    assert ranks == list(range(-8, 0))
+
+
+async def test_changing_a_job(db: Database) -> None:
+    job = await making.job(db, options=JobOptions(max_height=720, languages=["de"]))
+    changed = await control.change(
+        db, job.id, JobChanges(priority=7, tags=["a", "b\x1b[31m", "a"], options=JobOptions(audio_only=True))
+    )
+    assert (changed.priority, changed.tags) == (7, ["a", "b"])
+    stored = (await reads.detail(db, job.id)).options
+    assert {name: stored[name] for name in ("audio_only", "max_height", "languages")} == {
+        "audio_only": True,
+        "max_height": 720,
+        "languages": ["de"],
+    }
+    await control.change(db, job.id, JobChanges.model_validate({"options": {"max_height": None}}))
+    assert (await reads.detail(db, job.id)).options["max_height"] is None
+    claim = await claims.claim(db, await making.worker(db))
+    assert claim is not None
+    assert (claim.options.audio_only, claim.options.max_height) == (True, None)
+
+
+async def test_of_two_who_change_a_job_the_second_is_told(db: Database) -> None:
+    job = await making.job(db)
+    both = [control.change(db, job.id, JobChanges(priority=number, rev=job.rev)) for number in (1, 2)]
+    answers = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in answers) == ["JobSummary", "PreconditionFailed"]
+    with pytest.raises(PreconditionFailed):
+        await control.change(db, job.id, JobChanges(tags=[]), rev=job.rev)
+
+
+async def test_what_runs_or_is_finished_changes_less(db: Database) -> None:
+    claim = await making.claimed(db)
+    other = JobChanges(options=JobOptions(audio_only=True), tags=["never"])
+    with pytest.raises(Conflict):
+        await control.change(db, claim.job_id, other)
+    await control.change(db, claim.job_id, JobChanges(priority=3, tags=["while it runs"]))
+    await claims.finish(db, claim, Outcome.FULL)
+    with pytest.raises(Conflict):
+        await control.change(db, claim.job_id, JobChanges(priority=4, tags=["never"]))
+    assert (await reads.summary(db, claim.job_id)).tags == ["while it runs"]
+    assert (await control.change(db, claim.job_id, JobChanges(tags=["after"]))).tags == ["after"]
+
+
+async def test_the_settings_of_the_queue_are_kept_and_told(db: Database, dsn: str) -> None:
+    assert await queue.settings(db) == (QueueMode.ACTIVE, None)
+    news = listen(dsn)
+    assert await anext(news) == Resync()
+    await queue.set_mode(db, QueueMode.DRAINING)
+    await queue.set_slots(db, 5)
+    assert [await asyncio.wait_for(anext(news), 5) for _ in range(2)] == [QueueChanged(), QueueChanged()]
+    await news.aclose()
+    assert await queue.settings(db) == (QueueMode.DRAINING, 5)
+    await db.execute("DELETE FROM queue_settings")
+    assert await queue.settings(db) == (QueueMode.ACTIVE, None)
+    await queue.set_slots(db, 3)
+    assert await queue.settings(db) == (QueueMode.ACTIVE, 3)
+
+
+async def test_nothing_is_claimed_from_a_queue_that_does_not_go(db: Database) -> None:
+    who = await making.worker(db)
+    await making.job(db)
+    for mode in (QueueMode.PAUSED, QueueMode.DRAINING):
+        await queue.set_mode(db, mode)
+        assert await claims.claim(db, who) is None
+    await queue.set_mode(db, QueueMode.ACTIVE)
+    assert await claims.claim(db, who) is not None
+
+
+async def test_the_numbers_of_the_queue(db: Database) -> None:
+    who = await making.worker(db)
+    running = await making.claimed(db, who)
+    for fields in ({}, {"hold": True}, {"run_after": "2030-01-01T00:00:00Z"}, {"site": "shut"}):
+        await making.job(db, **fields)
+    await claims.close_gate(db, "shut", 60, "RATE_LIMITED")
+    await workers.describe_worker(db, who, capacity=3, has_room=True)
+    state = await queue.state(db, limit=0)
+    numbers = (state.slots, state.workers, state.busy, state.ready, state.scheduled, state.paused, state.waiting)
+    assert numbers == (3, 1, 1, 1, 2, 1, 0)
+    assert [(gate.site, gate.reason, gate.strikes) for gate in state.gates] == [("shut", "RATE_LIMITED", 1)]
+    assert state.next == []
+    await workers.retire_worker(db, who)
+    assert (await queue.state(db)).slots == 0
+    assert running.job_id
+
+
+async def test_why_a_job_is_where_it_is(db: Database) -> None:
+    async def said(job_id: int) -> tuple[WhyCode, str]:
+        answer = await why(db, job_id)
+        return answer.code, answer.sentence
+
+    first = await making.job(db)
+    assert (await said(first.id))[0] is WhyCode.NO_WORKER
+    who = await making.worker(db)
+    await workers.describe_worker(db, who, capacity=1, has_room=True)
+    assert await said(first.id) == (WhyCode.STARTING, "It is about to start.")
+    claim = await claims.claim(db, who)
+    assert claim is not None
+    running = "It is running on host: its beginning, 0 % of the whole job."
+    assert await said(first.id) == (WhyCode.RUNNING, running)
+    second, third = await making.job(db), await making.job(db)
+    assert await said(second.id) == (WhyCode.SLOTS, "It waits for a free slot: all 1 are busy, it is the next.")
+    assert await said(third.id) == (WhyCode.SLOTS, "It waits for a free slot: all 1 are busy, 1 before it.")
+    assert (await why(db, third.id)).queue_position == 2
+    await workers.describe_worker(db, who, capacity=1, has_room=False)
+    assert (await said(third.id))[0] is WhyCode.DISK_FULL
+    await claims.close_gate(db, "site", 1800, "BOT_CHECK")
+    gate = await why(db, third.id)
+    assert gate.sentence == "Its site is left alone and is tried again in 30 min: site (BOT_CHECK)."
+    assert gate.until is not None
+    await db.execute("UPDATE site_gates SET not_before = now()")
+    assert "one job at a time" in (await said(third.id))[1]
+    for mode, code in ((QueueMode.PAUSED, WhyCode.QUEUE_PAUSED), (QueueMode.DRAINING, WhyCode.QUEUE_DRAINING)):
+        await queue.set_mode(db, mode)
+        assert (await said(third.id))[0] is code
+    await control.pause(db, third.id)
+    assert (await said(third.id))[0] is WhyCode.HELD
+    await control.pause(db, first.id)
+    assert (await said(first.id))[0] is WhyCode.ENDING
+    await requests.ask_cancel(db, first.id)
+    assert await said(first.id) == (WhyCode.ENDING, "It is being cancelled: what it has started is being ended.")
+    await claims.cancelled(db, claim)
+    assert await said(first.id) == (WhyCode.FINISHED, f"It was cancelled; 'z2ctl retry {first.id}' runs it again.")
+    scheduled = await making.job(db, run_after="2030-01-01T00:00:00Z")
+    assert (await said(scheduled.id))[0] is WhyCode.SCHEDULED
+    with pytest.raises(JobNotFound):
+        await why(db, 999)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "words"),
+    [
+        (WaitReason.RETRY, WhyCode.RETRY, "It tries again in 2 min: attempt 1 of 5 ended with NETWORK."),
+        (WaitReason.RATE_LIMITED, WhyCode.SITE, "It starts in 2 min: its site asked to slow down."),
+        (WaitReason.DISK_FULL, WhyCode.DISK_FULL, "It starts in 2 min: the disk was full."),
+        (WaitReason.LIVE_NOT_STARTED, WhyCode.SCHEDULED, "It starts in 2 min: the stream is not ready."),
+    ],
+)
+async def test_why_a_job_waits_for_a_time(db: Database, reason: WaitReason, code: WhyCode, words: str) -> None:
+    claim = await making.claimed(db)
+    await claims.requeue(db, claim, reason, 120, attempt_used=True, error_class=ErrorClass.NETWORK, message="m")
+    answer = await why(db, claim.job_id)
+    assert (answer.code, answer.sentence) == (code, words)
+
+
+async def test_why_a_job_has_ended(db: Database) -> None:
+    claim = await making.claimed(db)
+    await claims.fail(db, claim, ErrorClass.GEO, "Not here.", StageName.METADATA)
+    said = (await why(db, claim.job_id)).sentence
+    assert said == f"It failed in the metadata stage: Not here. {HINTS[ErrorClass.GEO]}"
+    for outcome, words in ((Outcome.FULL, "It is done."), (Outcome.PARTIAL, "in part"), (Outcome.DUPLICATE, "job 1.")):
+        done = await making.claimed(db)
+        await claims.finish(db, done, outcome, duplicate_of=1 if outcome is Outcome.DUPLICATE else None)
+        assert words in (await why(db, done.job_id)).sentence
+
+
+async def test_which_jobs_an_action_by_filter_fits(db: Database) -> None:
+    who = await making.worker(db)
+    failed = await making.claimed(db, who, tags=["t"])
+    await claims.fail(db, failed, ErrorClass.GEO, "m", None)
+    done = await making.claimed(db, who, tags=["t"])
+    await claims.finish(db, done, Outcome.FULL)
+    running = await making.claimed(db, who, tags=["t"])
+    held = await making.job(db, tags=["t"], hold=True)
+    queued = await making.job(db, tags=["t"])
+    other = await making.job(db)
+    terms = filters.parse("tag:t")
+
+    async def found(action: many.JobAction, **more: bool) -> list[int]:
+        return await many.matching(db, terms, action, limit=100, **more)
+
+    assert await found("retry") == [failed.job_id]
+    assert await found("retry", rerun=True) == [failed.job_id, done.job_id]
+    assert await found("delete") == [failed.job_id, done.job_id]
+    assert await found("pause") == [running.job_id, queued.id]
+    assert await found("resume") == [held.id]
+    assert await found("cancel") == [running.job_id, held.id, queued.id]
+    assert await found("restore") == []
+    assert await many.matching(db, terms, "cancel", after=running.job_id, limit=1) == [held.id]
+    everything = await many.matching(db, (), "cancel", limit=100)
+    assert everything == [running.job_id, held.id, queued.id, other.id]
+    assert (await reads.summary(db, running.job_id)).status is JobStatus.RUNNING
