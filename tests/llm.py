@@ -9,6 +9,7 @@ Its answers stand in the envelope of a recorded answer of a real endpoint.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -98,6 +99,8 @@ class FakeModel:
         self.behave = behave
         self.asked: list[Body] = []
         self.keys: list[str | None] = []
+        self.holds: asyncio.Event | None = None
+        """Where given, no question is answered before it is set."""
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -126,6 +129,8 @@ class FakeModel:
         body = await request.json()
         self.asked.append(body)
         self.keys.append(request.headers.get("Authorization"))
+        if self.holds is not None:
+            await asyncio.wait_for(self.holds.wait(), 60)
         said = self.behave(body)
         if isinstance(said.body, str):
             return web.Response(text=said.body, status=said.status, headers=said.headers)

@@ -9,15 +9,17 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.support import ROOT, eventually
+from z2d.analysis.models import LanguageModel
 from z2d.bus import Bus
 from z2d.media import process
+from z2d.media.access import Access
 from z2d.media.ffmpeg import Ffmpeg, find_ffmpeg
 from z2d.media.ytdlp import FetchLimits, YtDlp
 from z2d.pipeline.faultpoints import VARIABLE
@@ -50,6 +52,9 @@ async def working(
     scale: float = FAST,
     limits: FetchLimits = LIMITS,
     listen: bool = True,
+    access: Callable[[str | None, str], Access] | None = None,
+    allow_private: bool = True,
+    llm: LanguageModel | None = None,
 ) -> AsyncIterator[tuple[Worker, asyncio.Task[None]]]:
     """A worker at work, and its task."""
     installation = installation_of(state_dir)
@@ -61,7 +66,7 @@ async def working(
     async with (
         Database.open(dsn) as db,
         LogWriter(db, bus=bus) as log_writer,
-        YtDlp(installation=installation, ffmpeg=ffmpeg, allow_private=True, limits=limits) as ytdlp,
+        YtDlp(installation=installation, ffmpeg=ffmpeg, allow_private=allow_private, limits=limits) as ytdlp,
     ):
         worker = Worker(
             db,
@@ -76,6 +81,8 @@ async def working(
             lease_s=lease_s,
             poll_s=poll_s,
             policy=Policy(scale=scale),
+            access=access,
+            llm=llm,
         )
         running = asyncio.create_task(worker.run(), name="worker")
         tasks = [running]

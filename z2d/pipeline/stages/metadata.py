@@ -19,7 +19,7 @@ from z2d.wire.library import Artefact, FileKind, Metadata
 from z2d.wire.lists import Listing
 
 JSON = "application/json"
-MANNER = {"rate_limit_bps", "sleep_s", "thumbnail", "languages"}
+MANNER = {"rate_limit_bps", "sleep_s", "thumbnail", "languages", "analysis", "analysis_language"}
 """Options that do not change what the site answers."""
 
 
