@@ -26,6 +26,9 @@
 | /html-captions | page whose captions are an HTML page; /bomb-captions: that inflate to 200 MB |
 | /picture.jpg, /captions.vtt | no videos |
 | /redirect?to=URL, /embed?src=URL, /hls-to?segment=URL | lead elsewhere |
+| /hang, /loop | takes the request and says nothing; leads back to itself |
+| /limited/NAME.mp4 | 429 as long as `limited` is set, then /file.mp4 |
+| /signed-in.mp4 | 401 without the cookie `session=open`, then /file.mp4 |
 | /nothing | a page without a video |
 """
 
@@ -82,6 +85,8 @@ class Site:
         self.feed = b""
         """What /feed-of-test answers."""
         self.port = 0
+        self.limited = True
+        """Whether /limited answers "slow down"."""
         self._runner: web.AppRunner | None = None
 
     def url(self, path: str = "/") -> str:
@@ -92,6 +97,7 @@ class Site:
         app = web.Application(middlewares=[self._count])
         app.router.add_get("/status/{status}", status)
         app.router.add_get("/hls/{name}", hls)
+        app.router.add_get("/limited/{name}", self.slow_down)
         for path, handler in (PAGES | self._media()).items():
             app.router.add_get(path, handler)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
@@ -140,6 +146,11 @@ class Site:
             await self._send(request, response, body[at : at + (rate // 20 or 1)])
             await asyncio.sleep(0.05)
         return response
+
+    async def slow_down(self, request: web.Request) -> web.StreamResponse:
+        if self.limited:
+            return web.Response(status=429)
+        return web.FileResponse(fixture("media/bear.mp3"), headers={"Content-Type": "audio/mpeg"})
 
     async def truncated(self, request: web.Request) -> web.StreamResponse:
         response, body = await self._begin(request, fixture("media/bbb_rabbit320.mp4").read_bytes(), knows_range=False)
@@ -235,6 +246,21 @@ async def hls(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(site_media.hls() / Path(request.match_info["name"]).name, headers={"Content-Type": kind})
 
 
+async def hang(request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(600)
+    return web.Response()
+
+
+async def loop(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound("/loop")
+
+
+async def signed_in(request: web.Request) -> web.StreamResponse:
+    if request.cookies.get("session") != "open":
+        return web.Response(status=401)
+    return web.FileResponse(fixture("media/bear.mp3"), headers={"Content-Type": "audio/mpeg"})
+
+
 async def redirect(request: web.Request) -> web.StreamResponse:
     raise web.HTTPFound(request.query["to"])
 
@@ -310,6 +336,9 @@ PAGES: dict[str, Handler] = {
     "/feed.rss": words(FEED, "application/rss+xml"),
     "/list.rss": list_rss,
     "/redirect": redirect,
+    "/hang": hang,
+    "/loop": loop,
+    "/signed-in.mp4": signed_in,
     "/embed": embed,
     "/hls-to": hls_to,
     "/bomb.vtt": bomb,

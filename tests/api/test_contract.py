@@ -53,6 +53,8 @@ def test_every_call_of_the_contract_is_there() -> None:
         "PUT /api/cookies/{site}",
         "DELETE /api/cookies/{site}",
         "GET /api/search",
+        "POST /api/probe",
+        "POST /api/uploads",
         "GET /api/stats",
         "GET /api/version",
         "GET /api/openapi.json",

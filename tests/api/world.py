@@ -19,11 +19,14 @@ from z2d.api.app import create_app
 from z2d.api.auth import Auth, hash_token
 from z2d.api.profiles import Profiles
 from z2d.api.serve import serve
+from z2d.api.uploads import Uploads
 from z2d.bus import Bus
 from z2d.publish.feed import Channel, FeedTarget
 from z2d.store.database import Database
 from z2d.store.listen import Listener
 from z2d.wire import errors
+from z2d.wire.jobs import JobKind, JobOptions
+from z2d.wire.probe import ProbeAnswer, ProbedEntry
 from z2d.wire.service import Version
 
 TOKEN = "correct-horse-battery-staple-0123456789"
@@ -31,6 +34,7 @@ FEEDS = {
     "talks": FeedTarget(Channel(name="talks", title="Talks")),
     "open": FeedTarget(Channel(name="open", title="For all", public=True), "https://z2.example"),
 }
+LARGEST_UPLOAD = 3 << 20
 VERSION = Version(version="0.1.0", api=1, schema=1, yt_dlp="2026.07.04", ffmpeg="7.1", postgresql="15.18")
 
 
@@ -41,7 +45,7 @@ class Admission:
     dedup_key: str | None
 
 
-async def admit(url: str) -> Admission:
+async def admit(url: str, *, playlist: bool = False) -> Admission:
     """Admission without name servers: the API's own behaviour is what these tests are about."""
     scheme, _, rest = url.partition("://")
     if scheme not in {"http", "https"}:
@@ -52,6 +56,17 @@ async def admit(url: str) -> Admission:
     if host in {"localhost", "127.0.0.1"}:
         raise errors.UrlPrivateAddress
     return Admission(url, host[:60], "url:" + hashlib.sha256(url.encode()).hexdigest())
+
+
+async def probe(url: str, *, site: str | None, profile: str, options: JobOptions) -> ProbeAnswer:
+    """A look without a network: everything is one video, what is called a feed is a list."""
+    if not url.endswith(".rss"):
+        key = "url:" + hashlib.sha256(url.encode()).hexdigest()
+        return ProbeAnswer(url=url, site=site, kind=JobKind.MEDIA, title="Seen", media_key=key)
+    limit = options.playlist.limit if options.playlist else 50
+    links = [f"https://media.example/entry/{number}" for number in range(limit)]
+    entries = [ProbedEntry(url=link, dedup_key="url:" + hashlib.sha256(link.encode()).hexdigest()) for link in links]
+    return ProbeAnswer(url=url, site=site, kind=JobKind.COLLECTION, seen=limit, entries=entries)
 
 
 @dataclass
@@ -126,6 +141,8 @@ async def running(
         slots=2,
         listener_health=lambda: listener.connected,
         auth=Auth(**{**defaults, **auth}),
+        probe=probe,
+        uploads=Uploads(folder / "uploads", max_bytes=LARGEST_UPLOAD),
         feeds=FEEDS,
         profiles=profiles,
         max_connections=max_connections,

@@ -172,7 +172,6 @@ async def test_a_track_without_text_makes_room_for_the_next(bench: Bench) -> Non
         ("/status/410", ErrorClass.REMOVED),
         ("/nothing", ErrorClass.UNSUPPORTED),
         ("/picture.jpg", ErrorClass.UNSUPPORTED),
-        ("/two", ErrorClass.UNSUPPORTED),
         ("/corrupt.mp4", ErrorClass.CORRUPT),
     ],
 )

@@ -17,6 +17,7 @@ from z2d.api.connections import MAX_CONNECTIONS, Connections
 from z2d.api.keys import Admit
 from z2d.api.log_feed import LogFeed
 from z2d.api.openapi import document
+from z2d.api.probe import PROBE, Probe, nothing_to_probe_with
 from z2d.api.profiles import Profiles
 from z2d.api.reading import MAX_BODY, read_body, read_query, refuse_body
 from z2d.api.routes import routes
@@ -24,6 +25,7 @@ from z2d.api.service_parts import Readiness, StatsCache
 from z2d.api.sockets import Sockets
 from z2d.api.status_hub import StatusHub
 from z2d.api.table import Route
+from z2d.api.uploads import UPLOADS, Uploads
 from z2d.bus import Bus
 from z2d.media.cookies import CookieFiles
 from z2d.publish.feed import FeedTarget
@@ -31,6 +33,7 @@ from z2d.store.database import Database
 from z2d.wire import errors
 from z2d.wire.service import Version
 
+LARGEST_UPLOAD = 32 << 30
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -48,6 +51,8 @@ def create_app(
     feeds: Mapping[str, FeedTarget] | None = None,
     profiles: Profiles | None = None,
     cookies: CookieFiles | None = None,
+    probe: Probe = nothing_to_probe_with,
+    uploads: Uploads | None = None,
     max_connections: int = MAX_CONNECTIONS,
     now: Callable[[], float] = time.time,
 ) -> web.Application:
@@ -59,6 +64,7 @@ def create_app(
         state_dir: the file system whose free room is told. jobs_dir: where the folder of job N is `N // 1000 / N`.
         versions: what /api/version answers. slots: jobs at once, told in the statistics.
         listener_health: whether notifications arrive at the moment.
+        probe: looks at a URL. uploads: the folder of uploaded files; in `state_dir` unless told.
         profiles: the named sets of options. cookies: where those of sites are kept; in `state_dir` unless told.
         auth: who may call. feeds: the podcast feeds by name. max_connections: open at once. now: seconds since 1970.
     """
@@ -74,6 +80,8 @@ def create_app(
     app[keys.FEEDS] = feeds or {}
     app[keys.PROFILES] = profiles or Profiles()
     app[keys.COOKIES] = cookies or CookieFiles(state_dir / "cookies")
+    app[PROBE] = probe
+    app[UPLOADS] = uploads or Uploads(state_dir / "uploads", max_bytes=LARGEST_UPLOAD)
     app[keys.JOBS_DIR] = jobs_dir
     app[keys.VERSION] = versions
     app[keys.STATS] = StatsCache(db, slots=slots, folder=state_dir)
@@ -109,6 +117,8 @@ def _call(route: Route) -> Handler:
 
     async def call(request: web.Request) -> web.StreamResponse:
         query = read_query(request, route.query)
+        if route.stream:
+            return await route.handler(request, query)
         if route.body is None:
             await refuse_body(request)
             return await route.handler(request, query)

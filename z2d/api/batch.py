@@ -23,7 +23,7 @@ async def submit_batch(request: web.Request, query: NoQuery, body: NewBatch) -> 
     """Queue many URLs. One that is refused does not stop the others; `dry_run` only says what would happen."""
     key = header_text(request, KEY_HEADER, KEY_PATTERN)
     body = request.app[PROFILES].settled(body)
-    admissions = await _admit_all(request, body.urls)
+    admissions = await _admit_all(request, body.urls, playlist=body.options.playlist is not None)
     job = NewJobFields.model_validate({name: getattr(body, name) for name in NewJobFields.model_fields})
     first_of: dict[str, int | None] = {}
     results = []
@@ -38,13 +38,13 @@ async def submit_batch(request: web.Request, query: NoQuery, body: NewBatch) -> 
     return answer(BatchAnswer(results=results))
 
 
-async def _admit_all(request: web.Request, urls: list[str]) -> list[Admitted | errors.Z2Error]:
+async def _admit_all(request: web.Request, urls: list[str], *, playlist: bool) -> list[Admitted | errors.Z2Error]:
     slots = asyncio.Semaphore(ADMISSIONS_AT_ONCE)
 
     async def admit(url: str) -> Admitted | errors.Z2Error:
         async with slots:
             try:
-                return await request.app[ADMIT](url)
+                return await request.app[ADMIT](url, playlist=playlist)
             except errors.Z2Error as error:
                 return error
 

@@ -26,7 +26,7 @@ async def submit(request: web.Request, query: NoQuery, body: NewJob) -> web.Resp
     """Queue one URL, or answer with the job that already stands for the same video."""
     key = header_text(request, KEY_HEADER, KEY_PATTERN)
     body = request.app[PROFILES].settled(body)
-    admitted = await request.app[ADMIT](body.url)
+    admitted = await request.app[ADMIT](body.url, playlist=body.options.playlist is not None)
     job, deduplicated = await submission.submit(
         request.app[DB],
         url=admitted.url,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -31,7 +31,13 @@ class Admitted(Protocol):
     def dedup_key(self) -> str | None: ...  # noqa: D102
 
 
-Admit = Callable[[str], Awaitable[Admitted]]
+class Admit(Protocol):
+    """Lets a URL in, or raises one of the Url* errors."""
+
+    def __call__(self, url: str, /, *, playlist: bool = False) -> Awaitable[Admitted]:
+        """`playlist`: of a URL that names a video and its list, the list is wanted."""
+        ...
+
 
 DB = web.AppKey("db", Database)
 ADMIT: web.AppKey[Admit] = web.AppKey("admit")

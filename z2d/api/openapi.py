@@ -131,6 +131,8 @@ def _operation(route: Route, schemas: Any) -> Json:
         if shown := {one.name: _shown(one, one.body) for one in route.examples if one.body is not None}:
             content["examples"] = shown
         said["requestBody"] = {"required": not route.body_optional, "content": {"application/json": content}}
+    if route.stream:
+        said["requestBody"] = {"required": True, "content": {route.stream: {}}}
     if route.public:
         said["security"] = []
     if route.socket:

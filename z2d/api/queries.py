@@ -78,6 +78,14 @@ class TranscriptParams(Wire):
     format: Literal["json", "txt", "vtt", "srt", "md"] = "json"
 
 
+class UploadParams(Wire):
+    """`POST /api/uploads`."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = Field(
+        description="What the file is called; its title, where the file says none"
+    )
+
+
 class StatusSocketParams(Wire):
     """`WS /ws/jobs/status`."""
 

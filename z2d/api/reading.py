@@ -135,13 +135,18 @@ def _check_media_type(request: web.Request) -> None:
         raise errors.UnsupportedMediaType("a compressed body is not accepted")
 
 
+async def accept_body(request: web.Request) -> None:
+    """Tell a caller that waits for '100 Continue' to send the body."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+
+
 async def _read(request: web.Request) -> bytes:
     """The raw body. Only now is a caller that waits for '100 Continue' told to send it."""
     if (request.content_length or 0) > MAX_BODY:
         raise errors.PayloadTooLarge
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0
+    await accept_body(request)
     pieces = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):

@@ -19,6 +19,7 @@ from z2d.api import (
     search_routes,
     service,
     site_routes,
+    source_routes,
 )
 from z2d.api.queries import (
     ListParams,
@@ -69,6 +70,7 @@ def routes() -> tuple[Route, ...]:
         *_of_one_job(),
         *control_routes.routes(),
         *site_routes.routes(),
+        *source_routes.routes(),
         *analysis_routes.routes(),
         *publishing_routes.routes(),
         *search_routes.routes(),

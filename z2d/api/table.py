@@ -65,6 +65,8 @@ class Route:
     query: type[BaseModel] = NoQuery
     body: type[BaseModel] | None = None
     body_optional: bool = False
+    stream: str | None = None
+    """Media type of a body that the handler reads by itself, piece by piece."""
     headers: tuple[Header, ...] = ()
     errors: tuple[type[errors.Z2Error], ...] = ()
     examples: tuple[Example, ...] = ()

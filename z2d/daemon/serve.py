@@ -19,6 +19,7 @@ from typing import Any
 from z2d.api.app import create_app
 from z2d.api.auth import Auth, hash_token
 from z2d.api.serve import serve as serve_api
+from z2d.api.uploads import Uploads
 from z2d.bus import Bus
 from z2d.config import Address, Settings
 from z2d.daemon import database, sites, state
@@ -30,11 +31,13 @@ from z2d.daemon.places import host_names, is_loopback, tcp_socket, unix_socket
 from z2d.daemon.speech import speech
 from z2d.daemon.targets import feeds_of, served_targets
 from z2d.daemon.trouble import EXIT_CONFIG, DaemonTrouble
+from z2d.daemon.uploads import keep_uploads
 from z2d.media.admission import admit
 from z2d.media.ffmpeg import Ffmpeg, find_ffmpeg
 from z2d.media.process import sweep
 from z2d.media.ytdlp import FetchLimits, YtDlp
 from z2d.pipeline.policy import Policy
+from z2d.pipeline.probing import Prober
 from z2d.postgres.server import EmbeddedPostgres
 from z2d.publish.shelf import LibraryTarget
 from z2d.store import health, presence
@@ -63,6 +66,7 @@ class Parts:
     listener: Listener
     version: Version
     targets: list[Served]
+    prober: Prober
 
 
 async def serve(settings: Settings, notifier: Notifier) -> None:
@@ -81,7 +85,15 @@ async def serve(settings: Settings, notifier: Notifier) -> None:
             app = create_app(
                 db=parts.db,
                 bus=parts.bus,
-                admit=partial(admit, allow_private=settings.allow_private_networks),
+                admit=partial(
+                    admit, allow_private=settings.allow_private_networks, uploads_dir=settings.state_dir / "uploads"
+                ),
+                probe=parts.prober,
+                uploads=Uploads(
+                    settings.state_dir / "uploads",
+                    max_bytes=settings.max_download_bytes,
+                    min_free_bytes=settings.min_free_bytes,
+                ),
                 state_dir=settings.state_dir,
                 jobs_dir=settings.state_dir / "jobs",
                 profiles=sites.profiles(settings),
@@ -211,10 +223,12 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
         services["housekeeping"] = Housekeeping(
             db, _keep(settings), jobs_dir=settings.state_dir / "jobs", library=settings.library_dir
         ).run
+        services["uploads"] = partial(keep_uploads, db, settings.state_dir / "uploads")
         if notifier.watchdog_s is not None:
             services["watchdog"] = partial(_watch, db, notifier, notifier.watchdog_s)
         await opened.enter_async_context(running(services))
-        yield Parts(db, bus, listener, version, targets)
+        prober = Prober(ytdlp, settings.state_dir / "probe", access=sites.access(settings))
+        yield Parts(db, bus, listener, version, targets, prober)
 
 
 def _ffmpeg(settings: Settings) -> Path:

@@ -13,11 +13,13 @@ import threading
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from z2d.media.addresses import forbidden
 from z2d.media.extractors import known_video
+from z2d.wire import uploads
 from z2d.wire.errors import UrlInvalid, UrlPrivateAddress, UrlScheme, UrlUnsupported
 
 MAX_LENGTH = 4096
@@ -43,13 +45,18 @@ class Admitted:
     """Equal for two URLs of one video: "youtube:ID", or "url:NORMALISED" for pages that only the address names."""
 
 
-async def admit(url: str, *, allow_private: bool, playlist: bool = False) -> Admitted:
-    """Check a URL that a client sent. `playlist`: of a URL that names a video and its list, the list is wanted.
+async def admit(url: str, *, allow_private: bool, playlist: bool = False, uploads_dir: Path | None = None) -> Admitted:
+    """Check a URL that a client sent. `playlist`: of a URL that names a video and its list, the list is wanted;
+    `uploads_dir`: where files lie that clients may name by their `upload://` address.
 
     Raises UrlInvalid (no usable address), UrlScheme (not http or https), UrlPrivateAddress (leads to this machine or
     a private network, unless `allow_private`) or UrlUnsupported (a site that yt-dlp refuses to serve). Names that
     cannot be looked up are let in: a name server that is away must not empty somebody's batch; the job will see.
     """
+    if uploads_dir is not None and (upload := uploads.parse(url)):
+        if not await asyncio.to_thread(upload.path(uploads_dir).is_file):
+            raise UrlInvalid("there is no such uploaded file: send it first")
+        return Admitted(upload.url, "upload", upload.key)
     parts = _parse(url)
     if not allow_private:
         await _refuse_private(str(parts.hostname), parts.port or _DEFAULT_PORT[parts.scheme])

@@ -222,6 +222,12 @@ class TooManyRequests(Z2Error):
     code, status = "too_many_requests", 429
 
 
+class DiskFull(Z2Error):
+    """There is not enough room on the disk."""
+
+    code, status = "disk_full", 507
+
+
 class DatabaseUnavailable(Z2Error):
     """The database does not answer at the moment."""
 

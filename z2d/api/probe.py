@@ -1,0 +1,50 @@
+"""Looking at a URL before anything is queued."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from aiohttp import web
+
+from z2d.api.answers import answer
+from z2d.api.keys import ADMIT, DB, PROFILES
+from z2d.api.queries import NoQuery
+from z2d.store import known, submission
+from z2d.wire import errors, uploads
+from z2d.wire.jobs import JobOptions, NewJobFields
+from z2d.wire.probe import ProbeAnswer, ProbeRequest
+
+
+class Probe(Protocol):
+    """Looks at an admitted URL; the daemon hands one in, because the API knows nothing of media."""
+
+    async def __call__(self, url: str, *, site: str | None, profile: str, options: JobOptions) -> ProbeAnswer:
+        """What is at `url`; raises TooManyRequests."""
+        ...
+
+
+PROBE: web.AppKey[Probe] = web.AppKey("probe")
+
+
+async def nothing_to_probe_with(url: str, *, site: str | None, profile: str, options: JobOptions) -> ProbeAnswer:
+    """The probe of an API that was given none."""
+    raise errors.NotFound("This daemon does not look at URLs.")
+
+
+async def probe(request: web.Request, query: NoQuery, body: ProbeRequest) -> web.Response:
+    """What is at a URL: title, length, size, captions, the entries of a list, and what of it is there already.
+
+    Nothing is queued. A look takes seconds; where it fails, the answer says why a job would fail.
+    """
+    if uploads.parse(body.url):
+        raise errors.UrlUnsupported("An uploaded file is not looked at before it is submitted.")
+    settled = request.app[PROFILES].settled(NewJobFields(profile=body.profile, options=body.options))
+    admitted = await request.app[ADMIT](body.url, playlist=settled.options.playlist is not None)
+    found = await request.app[PROBE](admitted.url, site=admitted.site, profile=settled.profile, options=settled.options)
+    db = request.app[DB]
+    there = await submission.find_duplicate(db, admitted.dedup_key) if admitted.dedup_key else None
+    if there is None and found.media_key:
+        there = await known.known_media(db, found.media_key)
+    others = await known.known_keys(db, (one.dedup_key for one in found.entries if one.dedup_key))
+    entries = [one.model_copy(update={"duplicate_of": others.get(one.dedup_key or "")}) for one in found.entries]
+    return answer(found.model_copy(update={"duplicate_of": there, "entries": entries}))
