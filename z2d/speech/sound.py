@@ -46,7 +46,8 @@ def plan(pcm: Path, chunk_ms: int) -> list[Span]:
     total, start = length_ms(pcm), 0
     spans = []
     while total - start > chunk_ms:
-        end = _quietest(pcm, start + chunk_ms * 4 // 5, start + chunk_ms)
+        earliest = start + chunk_ms * 4 // 5
+        end = earliest + quietest_ms(_read(pcm, earliest, start + chunk_ms))
         spans.append(Span(start, end))
         start = end
     if total > start:
@@ -75,16 +76,16 @@ def _read(pcm: Path, start_ms: int, end_ms: int) -> bytes:
         return file.read((end_ms - start_ms) * BYTES_PER_MS)
 
 
-def _quietest(pcm: Path, from_ms: int, to_ms: int) -> int:
-    """The middle of the quietest pause between two times; of equally quiet ones the last."""
-    samples = array("h", _read(pcm, from_ms, to_ms))
+def quietest_ms(samples: bytes) -> int:
+    """The middle of the quietest pause in a stretch of samples; of equally quiet ones the last."""
+    numbers = array("h", samples)
     if sys.byteorder == "big":
-        samples.byteswap()
+        numbers.byteswap()
     frame = RATE * _FRAME_MS // 1000
-    loudness = [sum(map(abs, samples[at : at + frame : _STRIDE])) for at in range(0, len(samples) - frame + 1, frame)]
+    loudness = [sum(map(abs, numbers[at : at + frame : _STRIDE])) for at in range(0, len(numbers) - frame + 1, frame)]
     if len(loudness) <= _PAUSE_FRAMES:
-        return to_ms
+        return len(samples) // BYTES_PER_MS
     sums = list(accumulate(loudness, initial=0))
     pauses = [sums[at + _PAUSE_FRAMES] - sums[at] for at in range(len(loudness) - _PAUSE_FRAMES + 1)]
     quietest = max(range(len(pauses)), key=lambda at: (-pauses[at], at))
-    return from_ms + (quietest * 2 + _PAUSE_FRAMES) * _FRAME_MS // 2
+    return (quietest * 2 + _PAUSE_FRAMES) * _FRAME_MS // 2

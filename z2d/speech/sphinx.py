@@ -14,10 +14,13 @@ from pocketsphinx import Decoder, Endpointer
 
 from z2d.speech.cues import TimedWord, from_words
 from z2d.speech.engine import Hearing
-from z2d.speech.sound import RATE, read_wav
+from z2d.speech.sound import BYTES_PER_MS, RATE, quietest_ms, read_wav
 from z2d.wire.library import Segment
 
 _WINDOW_S, _SHARE = 0.5, 0.8
+_LONGEST_MS = 20_000
+"""Somebody who never pauses is cut off: the time and the memory of decoding grow faster than the utterance."""
+_CUT_WITHIN_MS = 5_000
 _FRAME_MS = 10
 _VARIANT = re.compile(r"\(\d+\)$")
 _FILLERS = ("<", "[", "+")
@@ -54,6 +57,12 @@ def _utterances(samples: bytes) -> Iterator[tuple[int, bytes]]:
         if not endpointer.in_speech:
             yield start_ms, bytes(gathered)
             gathered.clear()
+        elif len(gathered) >= _LONGEST_MS * BYTES_PER_MS:
+            certain = len(gathered) - _CUT_WITHIN_MS * BYTES_PER_MS
+            cut = certain + quietest_ms(bytes(gathered[certain:])) * BYTES_PER_MS
+            yield start_ms, bytes(gathered[:cut])
+            start_ms += cut // BYTES_PER_MS
+            del gathered[:cut]
     if gathered:
         yield start_ms, bytes(gathered)
 
