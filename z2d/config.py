@@ -31,10 +31,10 @@ from pydantic_settings import (
 )
 
 from z2d.wire import places
-from z2d.wire.jobs import JobOptions
+from z2d.wire.jobs import JobOptions, LanguageTag
 
 PREFIX = "Z2_"
-SECRETS = frozenset({"token", "database_url", "proxy", "speech_url"})
+SECRETS = frozenset({"token", "database_url", "proxy", "speech_url", "llm_url"})
 PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 # read by z2ctl, or put into the environment of z2's own children and test runs
 OF_OTHERS = frozenset({"Z2_URL", "Z2_INSTALLATION", "Z2_JOB_ID", "Z2_CRASH_AT"})
@@ -225,7 +225,7 @@ class Settings(BaseSettings):
     """The tables `[targets.NAME]`: where else finished jobs are published, see docs/guide/publishing.md. What may
     stand in one depends on its `kind`, so they are read by the part that publishes."""
 
-    llm_url: str | None = None
+    llm_url: Annotated[str, BeforeValidator(_service)] | None = None
     """An OpenAI-compatible endpoint for analysis, like http://localhost:11434/v1. None: analysis without a model."""
 
     llm_model: str | None = None
@@ -234,7 +234,7 @@ class Settings(BaseSettings):
     llm_key_file: Folder | None = None
     """File with the endpoint's key. None: it wants none."""
 
-    llm_language: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")
+    llm_language: LanguageTag | None = None
     """Language of what the model writes, like `de`. None: that of the video. Quotes always stay as they are said."""
 
     llm_chunk_tokens: int = Field(default=6000, ge=500, le=1_000_000)
@@ -251,9 +251,6 @@ class Settings(BaseSettings):
 
     llm_price_output: float | None = Field(default=None, ge=0)
     """Price of a million tokens answered."""
-
-    llm_timeout_s: float = Field(default=300, gt=0)
-    """Longest time for one answer: models on a plain CPU take minutes."""
 
     speech: Literal["auto", "off", "openai", "faster-whisper", "pocketsphinx"] = "auto"
     """What turns sound into text where a site has no good captions. `auto`: `openai` if `speech_url` is set, else

@@ -23,7 +23,8 @@ class LanguageModel(Wire):
     day_tokens: int = 2_000_000
     price_input: float | None = None
     price_output: float | None = None
-    timeout_s: float = 300
+    timeout_s: float = 600
+    """For one answer: models on a plain CPU take minutes."""
     patience_s: float = 2
     """The wait before a second try; four times that before a third."""
 

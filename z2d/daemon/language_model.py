@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from z2d.analysis.models import LanguageModel
 from z2d.config import Settings
 from z2d.daemon.trouble import EXIT_CONFIG, DaemonTrouble
@@ -20,12 +18,6 @@ def language_model(settings: Settings) -> LanguageModel | None:
         return None
     if settings.llm_model is None:
         raise DaemonTrouble("Z2_LLM_URL says where, and Z2_LLM_MODEL is needed to say which model", EXIT_CONFIG)
-    if not _is_usable(settings.llm_url):
-        # not repeated: a password may stand in it
-        raise DaemonTrouble(
-            "Z2_LLM_URL: an address like http://localhost:11434/v1 is needed; a key belongs into Z2_LLM_KEY_FILE",
-            EXIT_CONFIG,
-        )
     return LanguageModel(
         url=settings.llm_url,
         model=settings.llm_model,
@@ -36,16 +28,5 @@ def language_model(settings: Settings) -> LanguageModel | None:
         day_tokens=settings.llm_day_tokens,
         price_input=settings.llm_price_input,
         price_output=settings.llm_price_output,
-        timeout_s=settings.llm_timeout_s,
         patience_s=2 * settings.retry_scale,
     )
-
-
-def _is_usable(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and not parts.query
-        )
-    except ValueError:  # a port that is none
-        return False
