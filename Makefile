@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 URL    ?=
 READY  := $(VENV)/.ready
 
-.PHONY: help run test check format constraints clean
+.PHONY: help run test check format docs bench constraints clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -33,6 +33,15 @@ check: $(READY)  ## format, lint, types, import contracts
 format: $(READY) ## write the format that check wants
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(READY)   ## write the reference pages from the code
+	@$(BIN)/python -m docs.reference
+
+bench: $(READY)  ## what z2 costs: the daemon, the log writer, the analysis
+	@$(BIN)/python -m bench.daemon
+	@$(BIN)/python -m bench.logs
+	@$(BIN)/python -m bench.analysis_speed
+	@$(BIN)/python -m bench.segmentation
 
 constraints:     ## renew constraints.txt with the newest versions that fit
 	@rm -rf $(VENV)-new && $(PYTHON) -m venv $(VENV)-new

@@ -19,7 +19,8 @@ SQL = re.compile(
 )
 # the embedded server makes its own role and database before any store exists
 SQL_ROOMS = ("z2d/store/", "z2d/postgres/")
-BROAD_ROOMS = ("z2d/worker", "z2d/api/middleware.py")
+# feed.py carries whatever a thread raises, whole, to the task that waits for it
+BROAD_ROOMS = ("z2d/worker", "z2d/api/middleware.py", "z2ctl/tui/feed.py")
 LONGEST_FILE = 420
 LONGEST_FUNCTION = 70
 
