@@ -1,0 +1,158 @@
+"""What each trouble of a site comes to: its class, the hint for a person, and how often the site was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import replace
+
+import pytest
+
+from tests.acceptance.conftest import Counter
+from tests.site import Site
+from tests.support import eventually
+from tests.worker.rig import LIMITS, working
+from z2d.media.access import Access
+from z2d.store import gates
+from z2d.wire.jobs import JobDetail, JobStatus, Outcome, StageName, StageStatus, WaitReason
+from z2d.wire.reasons import ErrorClass as E
+from z2d.wire.reasons import hint
+
+IMPATIENT = replace(
+    LIMITS, socket_timeout_s=1.5, stall_window_s=2, stall_bytes=5000, max_bytes=4_000_000, download_deadline_s=60
+)
+# path -> class, runs of the job, requests to the path
+ONCE: dict[str, tuple[E, int, int]] = {
+    "/status/401": (E.LOGIN_REQUIRED, 1, 1),
+    "/status/403": (E.FORBIDDEN, 3, 3),
+    "/status/404": (E.NOT_FOUND, 1, 1),
+    "/status/410": (E.REMOVED, 1, 1),
+    "/status/451": (E.GEO, 1, 1),
+    "/status/500": (E.SERVER_ERROR, 5, 5),
+    "/status/503": (E.SERVER_ERROR, 5, 5),
+    "/hang": (E.TIMEOUT, 5, 5),
+    "/truncated.mp4": (E.TRUNCATED, 5, 7),  # a look, a download in each run, and the first goes on once by itself
+    "/trickle.mp4": (E.STALLED, 5, 6),
+    "/endless.mp4": (E.TOO_LARGE, 1, 3),  # a look, the download, and once more with a plainer format
+}
+
+
+def unused_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def check(job: JobDetail, error_class: E, runs: int, story: str) -> None:
+    assert job.status is JobStatus.FAILED, story
+    assert job.error is not None
+    assert (job.error.code, job.attempt, len(job.attempts)) == (error_class.value, runs, runs), story
+    assert job.error.hint == hint(error_class, job.site)
+    assert job.error.message.endswith((".", "!", "?", "…"))
+    assert f"{job.error.message} {job.error.hint}" in story, "the log's last words are cause and remedy"
+
+
+@pytest.mark.timeout(400)
+async def test_each_trouble_has_its_class_its_hint_and_its_number_of_requests(
+    dsn: str, counter: Counter, site: Site
+) -> None:
+    async with working(dsn, counter.state_dir, slots=4, limits=IMPATIENT):
+        ids = {path: await counter.take(site.url(path)) for path in ONCE}
+        loop = await counter.take(site.url("/loop"))
+        refused = await counter.take(f"http://127.0.0.1:{unused_port()}/file.mp4")
+        nowhere = await counter.take("http://no-such-host.invalid/file.mp4")
+        web_page = await counter.take(site.url("/html-captions"))
+        jobs = {path: await counter.end_of(job_id, within=240) for path, job_id in ids.items()}
+        others = [await counter.end_of(job_id, within=60) for job_id in (loop, refused, nowhere, web_page)]
+    for path, (error_class, runs, requests) in ONCE.items():
+        check(jobs[path], error_class, runs, await counter.story(jobs[path].id))
+        assert site.hits[path] == requests, path
+    check(others[0], E.BAD_URL, 1, await counter.story(loop))
+    check(others[1], E.NETWORK, 5, await counter.story(refused))
+    check(others[2], E.NETWORK, 5, await counter.story(nowhere))
+    captions = {stage.stage: stage for stage in others[3].stages}[StageName.TRANSCRIPT]
+    assert (others[3].status, others[3].outcome) == (JobStatus.COMPLETED, Outcome.PARTIAL)
+    assert captions.status is StageStatus.SKIPPED
+    assert captions.skip_reason
+
+
+async def waiting(counter: Counter, site_name: str) -> int:
+    """How many jobs of the site wait because it asked to slow down."""
+    found: int = await counter.db.fetchval(
+        "SELECT count(*) FROM jobs WHERE site = $1 AND wait_reason = $2", site_name, WaitReason.RATE_LIMITED.value
+    )
+    return found
+
+
+@pytest.mark.timeout(400)
+async def test_a_site_that_asks_to_slow_down_is_left_alone_until_there_are_new_cookies(
+    dsn: str, counter: Counter, site: Site, elsewhere: Site
+) -> None:
+    """The gate stays closed for a quarter of an hour here; nothing but new cookies opens it."""
+    async with working(dsn, counter.state_dir, slots=2, scale=1):
+        ids = [await counter.take(site.url(f"/limited/{number}.mp3")) for number in range(20)]
+        await eventually(lambda: waiting(counter, "127.0.0.1"), 30, what="the gate")
+        other = await counter.end_of(await counter.take(elsewhere.url("/audio.mp3")))
+        assert other.status is JobStatus.COMPLETED
+        before = requests_to(site)
+        assert before <= 2, "no more than were under way at once"
+        await gates.release(counter.db, "127.0.0.1")  # as new cookies do
+        await eventually(lambda: requests_to(site) > before, 20, what="the one that tries")
+        await eventually(lambda: idle(counter), 20, what="its end")
+        assert requests_to(site) == before + 1 <= 3
+        assert await count(counter, JobStatus.FAILED) == 0
+        assert await counter.db.fetchval("SELECT max(attempt) FROM jobs WHERE site = '127.0.0.1'") == 0
+
+        site.limited = False
+        assert await gates.release(counter.db, "127.0.0.1") >= 1
+        jobs = [await counter.end_of(job_id, within=200) for job_id in ids]
+    assert {job.status for job in jobs} == {JobStatus.COMPLETED}
+    assert {job.attempt for job in jobs} == {1}
+    assert await counter.db.fetchval("SELECT count(*) FROM site_gates") == 0
+
+
+@pytest.mark.timeout(400)
+async def test_it_is_tried_again_by_one_job_and_opens_for_all(dsn: str, counter: Counter, site: Site) -> None:
+    """15 minutes are 2 seconds here: while they last nobody asks; then one does, and the rest follow."""
+    async with working(dsn, counter.state_dir, slots=2, scale=2 / 900):
+        ids = [await counter.take(site.url(f"/limited/{number}.mp3")) for number in range(20)]
+        await eventually(lambda: waiting(counter, "127.0.0.1"), 30, what="the gate")
+        before = requests_to(site)
+        assert before <= 2
+        await eventually(lambda: requests_to(site) > before, 20, what="the one that tries")
+        assert requests_to(site) == before + 1 <= 3
+        site.limited = False
+        assert await count(counter, JobStatus.FAILED) == 0
+        jobs = [await counter.end_of(job_id, within=200) for job_id in ids]
+    assert {job.status for job in jobs} == {JobStatus.COMPLETED}
+    assert {job.attempt for job in jobs} == {1}
+
+
+def requests_to(site: Site) -> int:
+    return sum(number for path, number in site.hits.items() if path.startswith("/limited/"))
+
+
+async def count(counter: Counter, status: JobStatus) -> int:
+    found: int = await counter.db.fetchval("SELECT count(*) FROM jobs WHERE status = $1", status.value)
+    return found
+
+
+async def idle(counter: Counter) -> bool:
+    return await count(counter, JobStatus.RUNNING) == 0
+
+
+async def test_cookies_let_a_job_in(dsn: str, counter: Counter, site: Site) -> None:
+    jars = counter.cookies
+    async with working(dsn, counter.state_dir, access=lambda site, profile: Access(cookies=jars.find(site))):
+        job = await counter.end_of(await counter.take(site.url("/signed-in.mp4")))
+        assert job.error is not None
+        assert job.error.code == E.LOGIN_REQUIRED
+        assert job.error.hint.endswith("z2ctl cookies set 127.0.0.1 FILE.")
+        text = "127.0.0.1\tFALSE\t/\tFALSE\t4102444800\tsession\topen\n"
+        await asyncio.to_thread(jars.put, "127.0.0.1", text)
+        job = await counter.end_of(await counter.take(site.url("/signed-in.mp4")))
+    assert job.status is JobStatus.COMPLETED, await counter.story(job.id)
+    on_disk = [path for path in counter.state_dir.rglob("*") if path.is_file() and b"session" in path.read_bytes()]
+    assert on_disk == [jars.find("127.0.0.1")]
+    assert "open" not in str(await counter.db.fetch("SELECT * FROM job_metadata")).replace("opening", "")
