@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic_core import PydanticUndefined
@@ -20,9 +21,10 @@ FIRST = "<!-- written by docs/reference.py; change the code, then run: make docs
 
 SETTINGS = """# Settings
 
-From `z2.toml` (`--config`, else `/etc/z2/z2.toml`, `$XDG_CONFIG_HOME/z2/z2.toml`), then the environment, then flags. In the file a
-setting has its name in lower case and without `Z2_`: `slots = 4`. A name or a value that z2 does not know is refused, with the place
-it stands in. Secrets are read from files (mode 0600) or systemd credentials.
+From `z2.toml` (`--config`, else `/etc/z2/z2.toml`, `$XDG_CONFIG_HOME/z2/z2.toml`), then the environment, then
+flags. In the file a setting has its name in lower case and without `Z2_`: `slots = 4`. A name or a value that z2
+does not know is refused, with the place it stands in. Secrets are read from files (mode 0600) or systemd
+credentials.
 
 `z2ctl` reads `Z2_SOCKET`, `Z2_URL` (a daemon over TCP or behind nginx), `Z2_TOKEN` and `Z2_TOKEN_FILE` as well.
 
@@ -32,9 +34,10 @@ it stands in. Secrets are read from files (mode 0600) or systemd credentials.
 
 API = """# The API
 
-Every call in one table; parameters, bodies and an example of each stand in the OpenAPI 3.1 document at `/api/openapi.json`, which is
-made from the same table. Errors are `application/problem+json` (RFC 9457) with a stable `code`. Over TCP every call but `/healthz`
-needs `Authorization: Bearer TOKEN`; a WebSocket may send it as the subprotocols `z2, bearer.TOKEN`.
+Every call in one table; parameters, bodies and an example of each stand in the OpenAPI 3.1 document at
+`/api/openapi.json`, which is made from the same table. Errors are `application/problem+json` (RFC 9457) with a
+stable `code`. Over TCP every call but `/healthz` needs `Authorization: Bearer TOKEN`; a WebSocket may send it as
+the subprotocols `z2, bearer.TOKEN`.
 
 | call | what it is for |
 |---|---|
@@ -47,7 +50,7 @@ def meanings() -> dict[str, str]:
     body = found.body if isinstance(found, ast.ClassDef) else []
     return {
         field.target.id: " ".join(str(words.value.value).split())
-        for field, words in zip(body, body[1:], strict=False)
+        for field, words in pairwise(body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(words, ast.Expr)
