@@ -139,6 +139,8 @@ def test_a_day_at_the_dashboard(world: tuple[Daemon, Site], size: tuple[int, int
         tmux.press("c")
         tmux.shows("Cancel this job?")
         tmux.press("y")
+        eventually_sync(lambda: "Active" not in tmux.screen(), 30, what="the end of the job")
+        eventually_sync(lambda: "Keep running" not in tmux.screen(), 10)
         tmux.shows("⊘ cancelled", within=30)
 
         # another one, to its end; then its transcript
@@ -206,13 +208,15 @@ def test_the_daemon_goes_and_comes_back_with_no_line_missing(world: tuple[Daemon
         tmux.press("g", "L")
         tmux.shows(f"Log {job} · following")
         eventually_sync(lambda: daemon.client().logs(job, limit=500)["last_seq"] > 5, 30)
+        tmux.shows("w Wrap", "Begun", "z2 stops")
         tmux.press("Home", "W")
-        tmux.shows("to:")
+        tmux.shows("Write to a file")
         target = daemon.folder / "seen.log"
         tmux.press("C-u")
         tmux("send-keys", "-t", "z2", "-l", str(target))
+        tmux.shows(target.name)
         tmux.press("Enter")
-        eventually_sync(target.exists, 10)
+        tmux.shows("Written:")
         lines = target.read_text().splitlines()
         seen = [re.sub(r"^\S+ \S+ [A-Z]+ \S+ \S+ ?", "", line) for line in lines]
         stored = [line["message"] for line in daemon.client().logs(job, limit=500)["items"]][: len(seen)]

@@ -331,6 +331,9 @@ class Desk(App[int]):
 
     def ask_save(self, text: str, name: str) -> None:
         """Ask where to write a text."""
+        if not text.strip():
+            self.say("There is nothing to write", "warning")
+            return
 
         def answered(path: str | None) -> None:
             if path:

@@ -65,7 +65,7 @@ class Confirm(Dialog[bool]):
 
     def on_mount(self) -> None:
         """The safe answer has the focus."""
-        self.query_one("#no", Button).focus()
+        self.set_focus(self.query_one("#no", Button))
 
     def action_yes(self) -> None:
         """Do it."""
@@ -179,7 +179,7 @@ class Menu(Dialog[Any]):
 
     def on_mount(self) -> None:
         """Keys go to the words if there are any."""
-        (self.query_one(Input) if self._search else self.lines).focus()
+        self.set_focus(self.query_one(Input) if self._search else self.lines)
 
     def action_move(self, by: int) -> None:
         """Up or down."""
@@ -233,8 +233,10 @@ class Prompt(Dialog[str]):
             yield field
 
     def on_mount(self) -> None:
-        """Ready to type."""
-        self.query_one(Input).focus()
+        """Ready to type, at the end of what is there."""
+        field = self.query_one(Input)
+        self.set_focus(field)
+        field.cursor_position = len(field.value)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

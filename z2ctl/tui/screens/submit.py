@@ -84,7 +84,9 @@ class Submit(Dialog[tuple[str, Any]]):
 
     def on_mount(self) -> None:
         """Ready to type or to paste."""
-        self.query_one(Input).focus()
+        field = self.query_one(Input)
+        self.set_focus(field)
+        field.cursor_position = len(field.value)
         if self._trouble:
             self._say(f"✗ {self._trouble}", "error")
 
@@ -176,7 +178,7 @@ class SubmitMany(Dialog[list[str]]):
 
     def on_mount(self) -> None:
         """Ready to type or to paste."""
-        self.query_one(TextArea).focus()
+        self.set_focus(self.query_one(TextArea))
         if self._trouble:
             self._say("\n".join(f"✗ {line}" for line in self._trouble[:6]), "error")
         elif self._text:
