@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from z2ctl import oneshot
@@ -19,6 +19,9 @@ from z2d.wire import errors, places
 
 Json = dict[str, Any]
 TIMEOUT_S = 15.0
+PROBE_TIMEOUT_S = 90.0
+UPLOAD_TIMEOUT_S = 120.0
+"""For each piece that is sent, and for the answer at the end, when the file is written through to the disk."""
 LARGEST_ANSWER = 256 * 1024 * 1024
 START_IT = "Start it with 'z2d serve' (or 'systemctl start z2d'); 'z2ctl doctor' says more."
 
@@ -87,6 +90,23 @@ class Client:
         """Submit up to 1000 URLs: one `BatchResult` each, in order."""
         answer = self._json("POST", "/api/jobs/batch", body={"urls": urls, **fields}, key=os.urandom(16).hex())
         return list(answer["results"])
+
+    def probe(self, url: str, **fields: Any) -> Json:
+        """What is at a URL (`ProbeAnswer`); nothing is queued. Takes as long as the site does."""
+        patient = Client(self.endpoint, timeout=PROBE_TIMEOUT_S)
+        return patient._json("POST", "/api/probe", body={"url": url, **fields}, repeatable=True)
+
+    def upload(self, path: Path) -> Json:
+        """Send a file (`UploadedFile`); submitting its `url` makes a job of it. Raises OSError if it is unreadable."""
+        query = urlencode({"name": path.name.encode(errors="replace")}, quote_via=quote)
+        headers = {**self._headers(), "Content-Type": "application/octet-stream"}
+        patient = Client(self.endpoint, timeout=UPLOAD_TIMEOUT_S)
+        with path.open("rb") as file:
+            try:
+                raw = patient._exchange("POST", f"/api/uploads?{query}", file, headers, ())
+            except _Lost as lost:
+                raise errors.DaemonUnreachable(f"{lost} {START_IT}") from None
+        return self._answer(raw)
 
     def jobs(self, **query: Any) -> Json:
         """A page of `JobSummary`; the query's names are those of `GET /api/jobs`."""
@@ -223,8 +243,12 @@ class Client:
         body: Json | None = None,
         key: str | None = None,
         accept: tuple[int, ...] = (),
+        repeatable: bool = False,
     ) -> Json:
-        raw = self._call(method, path, query=query, body=body, key=key, accept=accept)
+        raw = self._call(method, path, query=query, body=body, key=key, accept=accept, repeatable=repeatable)
+        return self._answer(raw)
+
+    def _answer(self, raw: bytes) -> Json:
         answer = _parse(raw)
         if answer is None:
             raise errors.DaemonUnreachable(f"What answers at {self.endpoint.words()} is not z2d.")
@@ -239,30 +263,38 @@ class Client:
         body: Json | None = None,
         key: str | None = None,
         accept: tuple[int, ...] = (),
+        repeatable: bool = False,
     ) -> bytes:
         target = path + ("?" + urlencode(_given(query), doseq=True, quote_via=quote) if query else "")
-        headers = {"Accept": "application/json"}
+        headers = self._headers()
         payload = None
         if body is not None:
             payload = json.dumps(body).encode("ascii")
             headers["Content-Type"] = "application/json"
         if key:
             headers["Idempotency-Key"] = key
-        if self.endpoint.token:
-            headers["Authorization"] = f"Bearer {self.endpoint.token}"
         try:
             return self._exchange(method, target, payload, headers, accept)
         except _Lost as lost:
             # repeating is harmless for reads, for cancelling, and for submissions that carry a key
-            if method == "POST" and not key:
+            if method == "POST" and not key and not repeatable:
                 raise errors.DaemonUnreachable(f"{lost} It may or may not have been done. {START_IT}") from None
         try:
             return self._exchange(method, target, payload, headers, accept)
         except _Lost as lost:
             raise errors.DaemonUnreachable(f"{lost} {START_IT}") from None
 
+    def _headers(self) -> dict[str, str]:
+        token = {"Authorization": f"Bearer {self.endpoint.token}"} if self.endpoint.token else {}
+        return {"Accept": "application/json", **token}
+
     def _exchange(
-        self, method: str, target: str, payload: bytes | None, headers: dict[str, str], accept: tuple[int, ...]
+        self,
+        method: str,
+        target: str,
+        payload: bytes | BinaryIO | None,
+        headers: dict[str, str],
+        accept: tuple[int, ...],
     ) -> bytes:
         place, where = self._place(), self.endpoint.words()
         try:

@@ -6,11 +6,13 @@ on every call of `z2ctl`. What is needed here is one request, one answer, and a 
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from urllib.parse import SplitResult
 
 PIECE = 65_536
@@ -63,20 +65,32 @@ def connect(place: Path | SplitResult, timeout: float) -> socket.socket:
 
 
 def exchange(
-    connection: socket.socket, method: str, target: str, headers: Mapping[str, str], body: bytes | None, largest: int
+    connection: socket.socket,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes | BinaryIO | None,
+    largest: int,
 ) -> Answer:
-    """Send a request, read its answer, close the connection.
+    """Send a request, read its answer, close the connection. A file as body is sent as it is, from disk to network.
 
     Raises: Broken, TooLarge, OSError (TimeoutError among them).
     """
     fields = dict(headers) | {"Connection": "close"}
     if body is not None:
-        fields["Content-Length"] = str(len(body))
+        length = len(body) if isinstance(body, bytes) else os.fstat(body.fileno()).st_size
+        fields["Content-Length"] = str(length)
     lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in fields.items()]]
     if not all(line.isprintable() and line.isascii() for line in lines):
         raise Broken("the request holds characters that no header may hold")
     with connection:
-        connection.sendall("\r\n".join([*lines, "", ""]).encode("ascii") + (body or b""))
+        head = "\r\n".join([*lines, "", ""]).encode("ascii")
+        if body is None or isinstance(body, bytes):
+            connection.sendall(head + (body or b""))
+        else:
+            connection.sendall(head)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may have been refused before all of it was sent
+                connection.sendfile(body)
         received = bytearray()
         while not _complete(received) and (piece := connection.recv(PIECE)):
             received += piece

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from aiohttp import WSCloseCode, web
 
@@ -127,6 +128,7 @@ class FakeDaemon:
             "ffmpeg": "n9",
             "postgresql": "17.1",
         }
+        self.uploaded = b""
         self.seq = 100
         self.log_scripts: list[list[Json]] = []  # what each further log connection is sent, before it closes
         self.port = 0
@@ -184,7 +186,7 @@ class FakeDaemon:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     async def _start(self) -> None:
-        app = web.Application(middlewares=[self._middleware])
+        app = web.Application(middlewares=[self._middleware], client_max_size=1 << 24)
         app.add_routes(
             [
                 web.post("/api/jobs", self._submit),
@@ -194,6 +196,8 @@ class FakeDaemon:
                 web.delete("/api/jobs/{id}", self._cancel),
                 web.post("/api/jobs/{id}/retry", self._retry),
                 web.post("/api/jobs/actions", self._canned),
+                web.post("/api/probe", self._canned),
+                web.post("/api/uploads", self._upload),
                 web.post("/api/jobs/{id}/{verb:pause|resume|move|restore}", self._touched),
                 web.patch("/api/jobs/{id}", self._touched),
                 web.get("/api/jobs/{id}/why", self._canned),
@@ -229,7 +233,8 @@ class FakeDaemon:
 
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        body = await request.json() if request.body_exists else {}
+        is_json = request.content_type == "application/json"
+        body = await request.json() if request.body_exists and is_json else {}
         self.asked.append((request.method, request.path_qs, body))
         self.headers.append(dict(request.headers))
         if request.path in self.breaks:
@@ -253,6 +258,10 @@ class FakeDaemon:
         if found is None:
             raise errors.JobNotFound
         return found
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        self.uploaded = await request.read()
+        return await self._reply({"url": f"upload://{'0' * 64}/{quote(request.query['name'])}"}, 201)
 
     def _take(self, url: str) -> Json:
         if url in self.refuse:

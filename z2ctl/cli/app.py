@@ -37,6 +37,7 @@ VERBS = {
     "delete": "change",
     "restore": "change",
     "queue": "queue",
+    "probe": "probe",
     "search": "search",
     "analyze": "analysis",
     "transcript": "results",

@@ -139,6 +139,8 @@ def state_cell(app: App, job: Json) -> Cell:
     """Glyph and word; a running job says its stage and how far it is."""
     look = text.look(job.get("display_status"))
     word = look.word
+    if job.get("display_status") == "WAITING":
+        word = f"{look.word} {text.percent(job.get('progress'))}"
     if job.get("display_status") == "RUNNING" and job.get("stage"):
         word = f"{job['stage']} {text.percent(job.get('progress'))}"
     return Cell(f"{app.out.glyph(look)} {word}", look.style)
@@ -193,6 +195,9 @@ def show(app: App, page: Page, job: Json) -> None:
         ]
     )
     failure(page, job)
+    if job.get("kind") == "COLLECTION":
+        children(app, page, job)
+        return
     page.heading("Stages")
     page.table(
         [Column("STAGE"), Column("STATE"), Column("TOOK", right=True), Column("", wide=True)],
@@ -213,6 +218,19 @@ def show(app: App, page: Page, job: Json) -> None:
                 for file in files
             ],
         )
+
+
+def children(app: App, page: Page, job: Json) -> None:
+    """The entries of a collection, in the order of its list."""
+    entries = job.get("children") or []
+    page.heading(f"{text.plural(len(entries), 'entry', 'entries')}")
+    page.table(
+        [Column("ID", right=True), Column("STATE"), Column("TITLE", wide=True), Column("SAME AS", right=True)],
+        [
+            [Cell(one["id"], "dim"), state_cell(app, one), title_cell(one), Cell(one.get("duplicate_of") or "", "dim")]
+            for one in entries
+        ],
+    )
 
 
 def _waits(job: Json) -> bool:

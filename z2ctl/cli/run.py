@@ -17,6 +17,7 @@ from z2ctl.cli.output import say
 from z2ctl.cli.own_daemon import NotStarted, answers, own_daemon
 from z2ctl.cli.parameters import json_option
 from z2ctl.cli.progress import Bars, Lines
+from z2ctl.cli.submit import local_file
 from z2ctl.client import START_IT, Client, Json
 from z2ctl.sample import site
 from z2d.wire import errors
@@ -91,6 +92,9 @@ def _ensure_daemon(app: App, stack: ExitStack, *, sample: bool) -> bool:
 def _through(app: App, url: str) -> Json:
     """Submit the URL and stay with it to the end; gives the `JobDetail` it ended as."""
     client = app.client
+    if (path := local_file(url)) is not None:
+        say(f"Sending {path.name} ...")
+        url = client.upload(path)["url"]
     try:
         job = client.submit(url)
     except errors.UrlPrivateAddress as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -11,6 +12,7 @@ from z2ctl.cli.app import DONE, FAILED, App, exit_code, leave
 from z2ctl.cli.options import read_options
 from z2ctl.cli.output import say
 from z2ctl.cli.parameters import future, json_option
+from z2ctl.cli.playlist import playlist_of, playlist_options
 from z2ctl.client import Client, Json
 from z2d.wire import errors
 
@@ -34,10 +36,11 @@ LONGEST_URL = 4096
     "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option, such as max_height=720."
 )
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be repeated.")
+@playlist_options
 @json_option
-@click.pass_obj
+@click.pass_context
 def submit_command(
-    app: App,
+    ctx: click.Context,
     urls: tuple[str, ...],
     file: TextIO | None,
     wait: bool,
@@ -49,7 +52,9 @@ def submit_command(
     options: tuple[str, ...],
     tags: tuple[str, ...],
 ) -> None:
-    """Queue videos. A video that is already there is not fetched again.
+    """Queue videos, playlists, channels, feeds or files. A video that is already there is not fetched again.
+
+    A URL may also be the path of a file on this machine: it is sent to z2d.
 
     Options: audio_only, max_height=720, container=mp4, codec=h264, languages=en,de, thumbnail=no, live=record,
     sponsorblock=sponsor,intro, rate_limit_bps=500000, sleep_s=2.
@@ -59,15 +64,19 @@ def submit_command(
     """
     if wait and hold:
         raise click.UsageError("--hold queues paused jobs, which --wait would wait for without end.")
+    app: App = ctx.obj
     wanted = list(dict.fromkeys([*urls, *read_urls(file)]))
     if not wanted:
         raise click.UsageError("No URL given.")
     fields: dict[str, Any] = {"priority": priority, "run_after": run_after, "tags": list(tags), "profile": profile}
     fields["options"] = read_options(options)
+    if (playlist := playlist_of(ctx)) is not None:
+        fields["options"]["playlist"] = playlist
     fields = {name: value for name, value in fields.items() if value} | {
         name: True for name, on in (("hold", hold), ("force", force)) if on
     }
-    results = list(submit_all(app.client, wanted, fields))
+    sent, refused_files = send_files(app, wanted)
+    results = [*refused_files, *submit_all(app.client, sent, fields)]
     code = DONE
     for result in results:
         refused = report(app, result, waiting=wait)
@@ -93,6 +102,45 @@ def read_urls(file: TextIO | None) -> Iterator[str]:
         raise click.UsageError(f"{file.name} is not a text file in UTF-8.") from None
 
 
+def send_files(app: App, wanted: list[str]) -> tuple[list[str], list[Json]]:
+    """`wanted` with the address of the upload in place of each local file, and what became of files not taken."""
+    urls, refused = [], []
+    for word in wanted:
+        path = local_file(word)
+        if path is None:
+            urls.append(word)
+            continue
+        if app.out.terminal:
+            say(f"Sending {path.name} ...")
+        try:
+            urls.append(app.client.upload(path)["url"])
+        except errors.DaemonUnreachable:
+            raise
+        except (errors.Z2Error, OSError) as error:
+            detail = error.detail if isinstance(error, errors.Z2Error) else f"It cannot be read: {error.strerror}."
+            code = error.code if isinstance(error, errors.Z2Error) else errors.InvalidRequest.code
+            refused.append(rejected(word, code, detail))
+    return urls, refused
+
+
+def local_file(word: str) -> Path | None:
+    """The file of this machine that is meant: what is written like a path, or is one. Raises click.UsageError."""
+    if "://" in word:
+        return None
+    path = Path(word).expanduser()
+    if path.is_file():
+        return path
+    if word.startswith(("./", "../", "/", "~")):
+        raise click.UsageError(f"There is no file {word}.")
+    return None
+
+
+def rejected(url: str, code: str, detail: str) -> Json:
+    """The result of a URL that did not become a job."""
+    refusal = {"code": code, "detail": detail, "job_id": None}
+    return {"url": url, "result": "rejected", **refusal, "id": None, "deduplicated": False}
+
+
 def submit_all(client: Client, urls: list[str], fields: dict[str, Any]) -> Iterator[Json]:
     """Submit each URL; gives dictionaries with `url`, `id`, `deduplicated`, and `code`, `detail` where refused."""
     if len(urls) == 1:
@@ -103,8 +151,7 @@ def submit_all(client: Client, urls: list[str], fields: dict[str, Any]) -> Itera
             yield {**result, "id": result["job_id"], "deduplicated": result["result"] == "duplicate"}
     for url in urls:
         if reason := misfit(url):
-            refusal = {"code": "url_invalid", "detail": reason, "job_id": None}
-            yield {"url": url, "result": "rejected", **refusal, "id": None, "deduplicated": False}
+            yield rejected(url, errors.UrlInvalid.code, reason)
 
 
 def misfit(url: str) -> str | None:

@@ -1,0 +1,114 @@
+"""`z2ctl probe`, lists and local files: what is sent, and what is shown of what comes back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Z2ctl
+from tests.cli.fake import FakeDaemon, job
+from z2d.wire import errors
+from z2d.wire.probe import ProbeAnswer
+
+URL = "https://site.test/list"
+
+
+def answered(daemon: FakeDaemon, **fields: Any) -> None:
+    found = ProbeAnswer(url=URL, **fields).model_dump(mode="json")
+    daemon.canned["/api/probe"] = [json.loads(ProbeAnswer.model_validate(found).model_dump_json())]
+
+
+def test_probe_shows_what_is_there(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    subtitles = {"manual": ["en"], "auto": ["de-orig"]}
+    answered(
+        daemon, kind="MEDIA", title="A \x1b[31mtalk", duration_ms=61_000, size_bytes=5 << 20, subtitles=subtitles,
+        duplicate_of=7, width=640, height=360,
+    )  # fmt: skip
+    ended = z2ctl("probe", URL, "-o", "max_height=360")
+    assert ended.code == 0
+    assert "\x1b" not in ended.out
+    for words in ("talk", "1:01", "about 5", "640x360", "automatic, in de-orig", "yes: job 7"):
+        assert words in ended.out
+    assert daemon.asked[-1] == ("POST", "/api/probe", {"url": URL, "options": {"max_height": 360}})
+    found = json.loads(z2ctl("probe", URL, "--json").out)
+    assert found["duplicate_of"] == 7
+
+
+def test_probe_of_a_list_shows_its_entries(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    entries = [
+        {"url": "https://site.test/1", "title": "One", "published_at": "2026-01-02T00:00:00Z", "duplicate_of": 3},
+        {"url": "foo:2", "title": None, "error_class": "BAD_URL", "message": "Not a usable address."},
+    ]
+    answered(daemon, kind="COLLECTION", title="Talks", seen=9, entries=entries)
+    ended = z2ctl("probe", URL, "--limit", "2", "--after", "2026-01-01", "--match", "talk")
+    for words in ("2 wanted of 9", "2026-01-02", "already there: job 3", "foo:2", "Not a usable address."):
+        assert words in ended.out
+    wanted = {"playlist": {"limit": 2, "after": "2026-01-01", "match": "talk"}}
+    assert daemon.asked[-1][2] == {"url": URL, "options": wanted}
+
+
+def test_probe_of_what_would_fail_says_why_and_exits_1(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    error = {"code": "GEO", "stage": "metadata", "message": "Not in your country.", "hint": "A proxy may help."}
+    answered(daemon, error=error)
+    ended = z2ctl("probe", URL)
+    assert ended.code == 1
+    assert "Not in your country. A proxy may help. (GEO)" in ended.out
+
+
+def test_a_list_is_asked_for_by_a_flag_alone(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    assert z2ctl("submit", URL, "--playlist").code == 0
+    assert daemon.asked[-1][2] == {"url": URL, "options": {"playlist": {}}}
+    z2ctl("submit", URL + "2")
+    assert daemon.asked[-1][2] == {"url": URL + "2"}
+    assert z2ctl("submit", URL, "--limit", "1001").code == 2
+    assert z2ctl("submit", URL, "--after", "yesterday").code == 2
+
+
+def test_a_file_is_sent_and_its_address_submitted(daemon: FakeDaemon, z2ctl: Z2ctl, tmp_path: Path) -> None:
+    talk = tmp_path / "Ein Vortrag ü.mp4"
+    talk.write_bytes(bytes(range(256)) * 10_000)
+    ended = z2ctl("submit", talk, "--tag", "own")
+    assert ended == (0, "1\n", "")
+    assert daemon.uploaded == talk.read_bytes()
+    assert daemon.asked[-2][1] == "/api/uploads?name=Ein%20Vortrag%20%C3%BC.mp4"
+    assert daemon.asked[-1][2]["url"].startswith("upload://")
+
+
+def test_a_name_that_is_no_file_is_a_url_unless_it_is_written_like_a_path(
+    daemon: FakeDaemon, z2ctl: Z2ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert z2ctl("submit", "site.test").code == 0
+    assert daemon.asked[-1][2]["url"] == "site.test"
+    (tmp_path / "site.test").write_bytes(b"x")
+    z2ctl("submit", "site.test")
+    assert daemon.asked[-1][2]["url"].startswith("upload://")
+    ended = z2ctl("submit", "./gone.mp4")
+    assert ended.code == 2
+    assert "no file ./gone.mp4" in ended.err
+
+
+def test_a_file_that_is_refused_does_not_stop_the_others(daemon: FakeDaemon, z2ctl: Z2ctl, tmp_path: Path) -> None:
+    talk = tmp_path / "a.mp4"
+    talk.write_bytes(b"x")
+    daemon.refuse["/api/uploads"] = errors.DiskFull()
+    ended = z2ctl("submit", talk, URL)
+    assert (ended.code, ended.out) == (1, "1\n")
+    assert "not enough room" in ended.err
+
+
+def test_show_of_a_list_shows_its_entries(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    child = {
+        "id": 2, "position": 0, "url": URL, "title": "One", "status": "FAILED", "display_status": "FAILED",
+        "outcome": None, "progress": 0.0, "duplicate_of": None,
+        "error": {"code": "GONE", "stage": None, "message": "It is gone.", "hint": ""},
+    }  # fmt: skip
+    waiting = {"status": "WAITING", "display_status": "WAITING", "wait_reason": "CHILDREN", "progress": 0.5}
+    daemon.put(job(1, kind="COLLECTION", children=[child], **waiting))
+    ended = z2ctl("show", 1)
+    for words in ("1 entry", "One - job: It is gone.", "waiting 50"):
+        assert words in ended.out
+    assert "Stages" not in ended.out
