@@ -57,6 +57,34 @@ def speech_mp4() -> Path:
     return path
 
 
+TALK = (
+    ("librivox_0870.wav", "and mister john dashwood had then leisure to consider how much there might be prudently"
+     " in his power to do for"),
+    ("librivox_0880.wav", "he was not an ill disposed young man"),
+    ("jfk.flac", "and so my fellow americans ask not what your country can do for you"
+     " ask what you can do for your country"),
+    ("cards_005.wav", "eight of spades four of clubs seven of hearts"),
+    ("goforward.raw", "go forward ten meters"),
+    ("numbers_2934z.raw", "two nine three four zero"),
+    ("brooklyn_bridge_audio.wav", "how old is the brooklyn bridge"),
+)  # fmt: skip
+"""Recordings of real people, and what they say."""
+
+
+def talk_mp3() -> Path:
+    """All of TALK with a second's pause after each: 38 s without captions."""
+    path = folder() / "talk.mp3"
+    if not path.exists():
+        inputs: list[str | Path] = []
+        for name, _ in TALK:
+            raw = ("-f", "s16le", "-ar", "16000", "-ac", "1") if name.endswith(".raw") else ()
+            inputs += [*raw, "-i", fixture(f"speech/{name}")]
+        pads = "".join(f"[{at}]aresample=16000,apad=pad_dur=1[p{at}];" for at in range(len(TALK)))
+        joined = "".join(f"[p{at}]" for at in range(len(TALK))) + f"concat=n={len(TALK)}:v=0:a=1"
+        make(*inputs, "-filter_complex", pads + joined, "-ac", "1", "-b:a", "64k", path)
+    return path
+
+
 def speech_vtt() -> str:
     """The captions of the speech."""
 

@@ -25,6 +25,7 @@ from z2d.media.ytdlp import FetchLimits, YtDlp
 from z2d.pipeline.faultpoints import VARIABLE
 from z2d.pipeline.folders import JobFolder, job_folder
 from z2d.pipeline.policy import Policy
+from z2d.speech.engine import CHUNK_MS, Engine
 from z2d.store import logs, reads, requests, submission
 from z2d.store.database import Database
 from z2d.store.listen import Listener
@@ -55,6 +56,8 @@ async def working(
     access: Callable[[str | None, str], Access] | None = None,
     allow_private: bool = True,
     llm: LanguageModel | None = None,
+    speech: Engine | None = None,
+    speech_chunk_ms: int = CHUNK_MS,
 ) -> AsyncIterator[tuple[Worker, asyncio.Task[None]]]:
     """A worker at work, and its task."""
     installation = installation_of(state_dir)
@@ -83,6 +86,8 @@ async def working(
             policy=Policy(scale=scale),
             access=access,
             llm=llm,
+            speech=speech,
+            speech_chunk_ms=speech_chunk_ms,
         )
         running = asyncio.create_task(worker.run(), name="worker")
         tasks = [running]
