@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -99,7 +101,7 @@ class FakeModel:
         self.behave = behave
         self.asked: list[Body] = []
         self.keys: list[str | None] = []
-        self.holds: asyncio.Event | None = None
+        self.holds: threading.Event | None = None
         """Where given, no question is answered before it is set."""
         self._runner: web.AppRunner | None = None
         self._port = 0
@@ -130,8 +132,24 @@ class FakeModel:
         self.asked.append(body)
         self.keys.append(request.headers.get("Authorization"))
         if self.holds is not None:
-            await asyncio.wait_for(self.holds.wait(), 60)
+            await asyncio.wait_for(asyncio.to_thread(self.holds.wait), 60)
         said = self.behave(body)
         if isinstance(said.body, str):
             return web.Response(text=said.body, status=said.status, headers=said.headers)
         return web.json_response(said.body, status=said.status, headers=said.headers)
+
+
+@contextmanager
+def model_in_thread() -> Iterator[FakeModel]:
+    """The same for tests without a loop."""
+    loop, model = asyncio.new_event_loop(), FakeModel()
+    thread = threading.Thread(target=loop.run_forever, name="fake model", daemon=True)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(model.__aenter__(), loop).result(10)
+        yield model
+    finally:
+        asyncio.run_coroutine_threadsafe(model.__aexit__(None, None, None), loop).result(70)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

@@ -351,6 +351,55 @@ async def test_no_answer_is_paid_for_twice(model: FakeModel, tmp_path: Path) -> 
         asked = len(model.asked)
 
 
+async def test_an_interrupted_run_goes_on_where_it_was(model: FakeModel, tmp_path: Path) -> None:
+    """The second piece fails; in the next run only that is asked for, and then the whole."""
+    broken = True
+
+    def behave(body: Body) -> Said:
+        return Said("boom", 500) if broken and 1 not in lines_of(body) else honest(body)
+
+    model.behave = behave
+    talk = [f"{text[:-1]} number {at}." for at, text in enumerate(TALK * 4)]
+    request = request_to(model, talk, llm={"chunk_tokens": 500}, answers=str(tmp_path / "answers"))
+    first, _ = await run(request)
+    assert first.use.calls >= 1 and any("by the offline analysis" in warning for warning in first.analysis.warnings)
+    broken, before = False, len(model.asked)
+    second, _ = await run(request)
+    assert second.use.cached == first.use.calls - any(is_digest(body) for body in model.asked[:before])
+    assert all(1 not in lines_of(body) or is_digest(body) for body in model.asked[before:])
+    assert second.analysis.warnings == []
+
+
+HOSTILE = {
+    "half a surrogate pair": '{"summary": [], "points": [{"text": "\\ud800", "n": 1, "quote": "x", "weight": 1}], '
+    '"chapters": [], "topics": []}',
+    "deep": "[" * 100_000 + '{"summary": ' + "[" * 100_000,
+    "a number without end": '{"summary": [], "points": [{"n": ' + "9" * 5000 + "}]}",
+    "not finite": '{"summary": NaN, "points": Infinity, "chapters": [], "topics": []}',
+    "many braces": "{" * 500_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+async def test_no_answer_breaks_the_reader(model: FakeModel, text: str, tmp_path: Path) -> None:
+    model.behave = lambda _: completion(text)
+    made, _ = await run(request_to(model, answers=str(tmp_path)))
+    assert made.analysis.insights
+
+
+async def test_the_model_of_these_tests_speaks_the_protocol(model: FakeModel) -> None:
+    """As OpenAI's own client sees it."""
+    openai = pytest.importorskip("openai")
+    async with openai.AsyncOpenAI(base_url=model.url, api_key="k") as client:
+        body = {
+            "model": "m",
+            "messages": [{"role": "user", "content": "\n".join(f"[{n}] {t}" for n, t in enumerate(TALK, 1))}],
+        }
+        answer = await client.chat.completions.create(**body, response_format=schema_of(Reading), max_tokens=10)
+    assert answer.usage is not None and answer.usage.prompt_tokens == 1000
+    assert Reading.model_validate_json(answer.choices[0].message.content or "").points
+
+
 async def test_the_language_of_the_result_is_asked_for(model: FakeModel) -> None:
     made, _ = await run(request_to(model, llm={"language": "de"}))
     assert "Write in the language with the code de." in model.asked[0]["messages"][0]["content"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -158,7 +158,7 @@ async def test_the_day_s_budget_stops_it_and_a_job_may_stay_offline(
 async def test_a_job_is_cancelled_while_a_model_thinks(
     dsn: str, desk: Desk, site: Site, model: FakeModel, settings: LanguageModel
 ) -> None:
-    model.holds = asyncio.Event()
+    model.holds = threading.Event()
     async with working(dsn, desk.state_dir, llm=settings):
         job_id = await desk.submit(site.url("/speech"))
         await eventually(lambda: model.asked, 60, what="a question to the model")

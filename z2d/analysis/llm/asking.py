@@ -196,7 +196,8 @@ def read(text: str, shape: type[A]) -> A | None:
         if at < 0:
             return None
         try:
-            return shape.model_validate(decoder.raw_decode(text, at)[0])
+            # by way of JSON again, whose strict reader refuses half a surrogate pair
+            return shape.model_validate_json(json.dumps(decoder.raw_decode(text, at)[0]))
         except (ValueError, RecursionError):  # a ValidationError is a ValueError
             continue
     return None
