@@ -55,7 +55,7 @@ async def publishing(
             db,
             bus,
             logs,
-            installation="test",
+            installation="here",
             jobs_dir=state_dir / "jobs",
             library=LibraryTarget(state_dir / "library"),
             targets=served(tables),
@@ -80,7 +80,7 @@ async def publishing(
 
 
 async def declared(db: Database, tables: Tables) -> bool:
-    rows = await db.fetch("SELECT name FROM publish_targets WHERE installation = 'test'")
+    rows = await db.fetch("SELECT name FROM publish_targets WHERE installation = 'here'")
     return {row["name"] for row in rows} == set(tables)
 
 

@@ -83,7 +83,7 @@ async def test_nothing_is_sent_before_the_job_has_ended_nor_of_one_that_is_cance
         claim = await claim_job(db)
         async with db.transaction() as connection:
             await outbox.enqueue(connection, claim.job_id, "publish", "hash")
-        assert await deliveries.next_due(db, "store") is None
+        assert await deliveries.next_due(db, "store", installation="here") is None
         await requests.ask_cancel(db, claim.job_id)
         await claims.finish(db, claim, Outcome.FULL)
         found = (await reads.detail(db, claim.job_id)).publishing
@@ -174,7 +174,7 @@ async def test_the_waits_double_and_retry_after_is_honoured(
         await eventually(lambda: receiver.posts)
 
         async def waits() -> bool:
-            due = await deliveries.next_due(db, "hook")
+            due = await deliveries.next_due(db, "hook", installation="here")
             return due is not None and 3500 < due <= 3600
 
         await eventually(waits, what="the hour that was asked for")
@@ -283,9 +283,10 @@ async def test_who_was_too_slow_writes_nothing(db: Database, tmp_path: Path) -> 
     await outbox.declare_targets(db, "here", [TargetRow("store", "objects", ("publish",), "")])
     claim = await claim_job(db)
     await finish_job(db, tmp_path, claim)
-    slow = await deliveries.claim_delivery(db, "slow", "store", 0.0)
+    slow = await deliveries.claim_delivery(db, "slow", "store", 0.0, installation="here")
     assert slow is not None
-    quick = await deliveries.claim_delivery(db, "quick", "store", 30)
+    assert await deliveries.claim_delivery(db, "elsewhere", "store", 30, installation="another machine") is None
+    quick = await deliveries.claim_delivery(db, "quick", "store", 30, installation="here")
     assert quick is not None
     assert quick.idempotency_key == slow.idempotency_key
     for write in (

@@ -64,6 +64,7 @@ _CLAIM = """
         SELECT p.id FROM job_publishing p JOIN jobs j ON j.id = p.job_id
         WHERE p.target = $2 AND p.status IN ('PENDING', 'RUNNING') AND p.run_after <= clock_timestamp()
           AND (p.status = 'PENDING' OR p.lease_until < clock_timestamp())
+          AND (p.installation IS NULL OR p.installation = $4)
           AND j.deleted_at IS NULL AND (p.event NOT IN ('publish', 'finished') OR j.status = 'COMPLETED')
         ORDER BY p.run_after, p.id
         LIMIT 1 FOR NO KEY UPDATE OF p SKIP LOCKED
@@ -76,25 +77,30 @@ _CLAIM = """
 """
 
 
-async def claim_delivery(db: Database, worker_id: str, target: str, lease_s: float) -> Delivery | None:
-    """Take the next due row of `target` for `lease_s` seconds, or None. Uses up an attempt."""
+async def claim_delivery(
+    db: Database, worker_id: str, target: str, lease_s: float, *, installation: str
+) -> Delivery | None:
+    """Take the next due row of `target` that this installation can send, for `lease_s` seconds, or None.
+
+    Uses up an attempt.
+    """
     for given_up in await db.fetch(_GIVE_UP, target):
         await db.execute(_JUDGE, given_up["job_id"])
-    row = await db.fetchrow(_CLAIM, worker_id, target, float(lease_s))
+    row = await db.fetchrow(_CLAIM, worker_id, target, float(lease_s), installation)
     return None if row is None else Delivery(**row)
 
 
 _NEXT_DUE = """
     SELECT extract(epoch FROM min(greatest(p.run_after, p.lease_until)) - clock_timestamp())::float8
     FROM job_publishing p JOIN jobs j ON j.id = p.job_id
-    WHERE p.target = $1 AND p.status IN ('PENDING', 'RUNNING')
+    WHERE p.target = $1 AND p.status IN ('PENDING', 'RUNNING') AND (p.installation IS NULL OR p.installation = $2)
       AND j.deleted_at IS NULL AND (p.event NOT IN ('publish', 'finished') OR j.status = 'COMPLETED')
 """
 
 
-async def next_due(db: Database, target: str) -> float | None:
-    """Seconds until a row of `target` may be claimed, or None when none waits."""
-    seconds: float | None = await db.fetchval(_NEXT_DUE, target)
+async def next_due(db: Database, target: str, *, installation: str) -> float | None:
+    """Seconds until this installation may claim a row of `target`, or None when none waits."""
+    seconds: float | None = await db.fetchval(_NEXT_DUE, target, installation)
     return None if seconds is None else max(0.0, seconds)
 
 

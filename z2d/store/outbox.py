@@ -63,17 +63,25 @@ async def declare_targets(db: Database, installation: str, targets: Sequence[Tar
             )
 
 
+# where the files of a job are: with the installation that works on it, later with that which published it
+_PLACE_OF = """
+    SELECT coalesce(
+        (SELECT w.installation FROM jobs j JOIN workers w ON w.id = j.worker_id WHERE j.id = $1),
+        (SELECT min(installation) FROM job_publishing WHERE job_id = $1))
+"""
 _WANTED_BY = """
     SELECT DISTINCT ON (name) name, kind, filter
     FROM publish_targets
     WHERE $1 = ANY(events) AND disabled_at IS NULL AND ($2::text IS NULL OR name = $2)
+      AND ($3::text IS NULL OR installation = $3)
     ORDER BY name, installation
 """
 _ENQUEUE = """
-    INSERT INTO job_publishing AS p (job_id, target, kind, event, content_hash, idempotency_key)
-    VALUES ($1, $2, $3, $4, $5, gen_random_uuid()::text)
+    INSERT INTO job_publishing AS p (job_id, target, kind, event, content_hash, installation, idempotency_key)
+    VALUES ($1, $2, $3, $4, $5, $6, gen_random_uuid()::text)
     ON CONFLICT (job_id, target, event) DO UPDATE SET status = 'PENDING', attempt = 0, run_after = clock_timestamp(),
-        kind = excluded.kind, run_token = p.run_token + 1, worker_id = NULL, lease_until = NULL, check_first = false,
+        kind = excluded.kind, installation = excluded.installation, run_token = p.run_token + 1, worker_id = NULL,
+        lease_until = NULL, check_first = false,
         payload = NULL, error_class = NULL, error_message = NULL, content_hash = excluded.content_hash,
         idempotency_key = CASE WHEN p.content_hash = excluded.content_hash THEN p.idempotency_key
                                ELSE excluded.idempotency_key END
@@ -85,12 +93,14 @@ _ENQUEUE = """
 async def enqueue(connection: Any, job_id: int, event: str, content_hash: str, *, target: str | None = None) -> None:
     """Within a transaction: every target that wants this event of this job is to be sent it.
 
-    With `target` that one alone, whether its filter would have chosen the job or not. What was sent already, or is
-    about to be, is left alone as long as `content_hash` is the same.
+    What needs the job's files goes to targets of the installation alone that has them; messages go to everybody's.
+    With `target` it goes to that one alone, whether its filter would have chosen the job or not. What was sent
+    already, or is about to be, is left alone as long as `content_hash` is the same.
     """
-    for row in await connection.fetch(_WANTED_BY, event, target):
+    place = await connection.fetchval(_PLACE_OF, job_id) if event == "publish" else None
+    for row in await connection.fetch(_WANTED_BY, event, target, place):
         if target is not None or await _chooses(connection, job_id, row["filter"]):
-            await connection.execute(_ENQUEUE, job_id, row["name"], row["kind"], event, content_hash)
+            await connection.execute(_ENQUEUE, job_id, row["name"], row["kind"], event, content_hash, place)
 
 
 async def _chooses(connection: Any, job_id: int, text: str) -> bool:
@@ -143,8 +153,9 @@ _KNOWN_TARGET = """
 _OPEN_AGAIN = "UPDATE publish_targets SET disabled_at = NULL, disabled_why = NULL WHERE name = $1"
 # a job whose publishing stage had failed has no row for the library, though it may have all that belongs there
 _LIBRARY_TOO = """
-    INSERT INTO job_publishing (job_id, target, kind, idempotency_key)
-    SELECT $1, 'library', 'library', gen_random_uuid()::text
+    INSERT INTO job_publishing (job_id, target, kind, installation, idempotency_key)
+    SELECT $1, 'library', 'library', (SELECT min(installation) FROM job_publishing WHERE job_id = $1),
+        gen_random_uuid()::text
     WHERE EXISTS (SELECT FROM job_files WHERE job_id = $1 AND kind = 'metadata_json' AND state = 'PRESENT')
     ON CONFLICT (job_id, target, event) DO NOTHING
 """

@@ -214,12 +214,14 @@ async def save_analysis(connection: Any, job_id: int, found: Analysis) -> None:
 # what the stage could not do, the publisher tries again a little later
 _SAVE_PUBLICATION = """
     INSERT INTO job_publishing AS p (job_id, target, kind, event, status, attempt, idempotency_key, content_hash,
-        remote_id, remote_url, error_class, error_message, published_at, run_after)
+        remote_id, remote_url, error_class, error_message, published_at, run_after, installation)
     VALUES ($1, $2, $3, $4, $5, $6, gen_random_uuid()::text, $7, $8, $9, $10, $11, $12,
-        clock_timestamp() + CASE WHEN $5 = 'PENDING' THEN interval '30 s' ELSE interval '0' END)
+        clock_timestamp() + CASE WHEN $5 = 'PENDING' THEN interval '30 s' ELSE interval '0' END,
+        (SELECT w.installation FROM jobs j JOIN workers w ON w.id = j.worker_id WHERE j.id = $1))
     ON CONFLICT (job_id, target, event) DO UPDATE SET status = $5, attempt = $6, content_hash = $7, remote_id = $8,
         remote_url = $9, error_class = $10, error_message = $11, published_at = $12, run_after = excluded.run_after,
         check_first = false, run_token = p.run_token + 1, worker_id = NULL, lease_until = NULL,
+        installation = excluded.installation,
         idempotency_key = CASE WHEN p.content_hash = $7 THEN p.idempotency_key ELSE excluded.idempotency_key END
 """
 

@@ -23,6 +23,7 @@ from z2d.bus import Bus, JobChanged, Lagged, Resync, Subscription
 from z2d.pipeline import faultpoints
 from z2d.pipeline.entry import newest_of, read_entry
 from z2d.pipeline.folders import JobFolder, job_folder
+from z2d.publish.library import Entry
 from z2d.publish.target import NotDelivered, Parcel, Receipt, Target
 from z2d.store import deliveries, outbox, reads
 from z2d.store.database import Database
@@ -99,12 +100,12 @@ class Publisher:
 
     async def _lane(self, target: Target) -> None:
         """Claim, send, and again; asleep while nothing is due."""
-        tries = pauses()
+        tries, here = pauses(), self._installation
         while True:
             bell = self._bell.listen()
             try:
-                delivery = await deliveries.claim_delivery(self._db, self._id, target.name, self._lease_s)
-                due = None if delivery else await deliveries.next_due(self._db, target.name)
+                delivery = await self._claim(target)
+                due = None if delivery else await deliveries.next_due(self._db, target.name, installation=here)
             except DatabaseUnavailable as error:
                 log.info("nothing can be published: %s", error)
                 await asyncio.sleep(next(tries))
@@ -115,6 +116,11 @@ class Publisher:
                 continue
             with suppress(DeliveryLost):
                 await self._carry(target, delivery)
+
+    async def _claim(self, target: Target) -> Delivery | None:
+        return await deliveries.claim_delivery(
+            self._db, self._id, target.name, self._lease_s, installation=self._installation
+        )
 
     async def _carry(self, target: Target, delivery: Delivery) -> None:
         """Send one row and write down what became of it. Stopped in the middle, the row is free for the next start.
@@ -177,17 +183,12 @@ class Publisher:
         except JobNotFound:
             raise NotDelivered(ErrorClass.NOT_FOUND, "The job is gone.", final=True) from None
         entry = None
-        if delivery.event == "publish" or delivery.check_first:
-            folder = JobFolder(job_folder(self._jobs_dir, job.id))
-            read = partial(read_entry, folder, newest_of(job.files), url=job.url, tags=tuple(job.tags))
-            try:
-                entry = await asyncio.to_thread(read)
-            except (FileNotFoundError, LookupError) as error:
-                raise NotDelivered(ErrorClass.NOT_FOUND, "The files of the job are gone.", final=True) from error
+        if delivery.event == "publish":
+            entry = await self._entry(job)
         key, kept = delivery.idempotency_key, delivery.payload
-        if delivery.check_first and entry is not None:
-            content = entry.content_hash()
-            if content == delivery.content_hash:
+        if delivery.check_first:
+            content = entry.content_hash() if entry else await self._content_of(job)
+            if content is None or content == delivery.content_hash:
                 return None
             key, kept = await deliveries.renew(self._db, delivery, content), None
         message: Mapping[str, Any] | None = None
@@ -201,6 +202,22 @@ class Publisher:
             message=message,
             so_far=delivery.remote_id,
         )
+
+    async def _entry(self, job: JobDetail) -> Entry:
+        folder = JobFolder(job_folder(self._jobs_dir, job.id))
+        read = partial(read_entry, folder, newest_of(job.files), url=job.url, tags=tuple(job.tags))
+        try:
+            return await asyncio.to_thread(read)
+        except (FileNotFoundError, LookupError) as error:
+            raise NotDelivered(ErrorClass.NOT_FOUND, "The files of the job are gone.", final=True) from error
+
+    async def _content_of(self, job: JobDetail) -> str | None:
+        """The hash of the content a message is about. Where the files are elsewhere, that of the library's entry."""
+        try:
+            return (await self._entry(job)).content_hash()
+        except NotDelivered:
+            hashes = [one.content_hash for one in job.publishing if one.kind == "library"]
+            return next(iter(hashes), None)
 
     async def _succeeded(self, target: Target, delivery: Delivery, parcel: Parcel, receipt: Receipt) -> None:
         if receipt.skipped:
