@@ -105,6 +105,7 @@ def test_the_schema_travels_with_the_package() -> None:
         ("z2d.wire.errors", {"pydantic", "aiohttp"}),
         ("z2d.__main__", {"aiohttp", "yt_dlp", "sklearn", "numpy"}),
         ("z2d.daemon", {"yt_dlp", "sklearn", "numpy"}),
+        ("z2d.daemon.serve", {"yt_dlp", "sklearn", "numpy", "apprise", "obstore", "requests"}),
         ("z2d.media.leash", {"asyncio", "pydantic", "yt_dlp"}),
     ],
 )
