@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Work = Callable[[Any, Any], Coroutine[Any, Any, None]]  # of settings and notifier
 
 
 def common_flags(command: Command) -> Command:
@@ -64,6 +66,54 @@ def migrate(config: Path | None, **flags: Any) -> None:
     _run("migrate", config, flags)
 
 
+@main.command("import")
+@click.argument("folder", type=click.Path(exists=True, path_type=Path), metavar="DIR")
+@click.option("--apply", is_flag=True, help="Do it. Without this nothing is written: a dry run.")
+@click.option("--copy-files", is_flag=True, help="Copy the media that the records name into the jobs' folders.")
+@click.option(
+    "--files-from",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="Where such files may be taken from; may be repeated. Default: the folder above DIR.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per record and one with the sums, for programs.")
+@common_flags
+def import_(
+    folder: Path,
+    apply: bool,
+    copy_files: bool,
+    files_from: tuple[Path, ...],
+    as_json: bool,
+    config: Path | None,
+    **flags: Any,
+) -> None:
+    """Bring in the JSON job files of the program before z2 (storage/data). Doing it again adds nothing.
+
+    The daemon may run meanwhile. Exit code 1: a record was rejected, or something does not read back as it was put in.
+    """
+    from z2d.daemon.importing import import_records
+    from z2d.importer.words import entry_words, totals_words
+
+    def say(entry: Any) -> None:
+        if as_json:
+            click.echo(json.dumps({"type": "record", **entry.as_json()}))
+        elif words := entry_words(entry):
+            click.echo(words)
+
+    roots = tuple(files_from or [folder.absolute().parent]) if copy_files else ()
+
+    async def work(settings: Any, notifier: Any) -> None:
+        totals = await import_records(settings, notifier, folder, apply=apply, files_from=roots, say=say)
+        click.echo(json.dumps({"type": "totals", **totals.as_json()}) if as_json else totals_words(totals))
+        if totals.rejected or totals.mismatches:
+            raise DaemonTrouble("not everything could be imported; the reasons stand above")
+
+    from z2d.daemon.trouble import DaemonTrouble
+
+    _live(config, flags, lambda: work)
+
+
 @main.command()
 def version() -> None:
     """Print the version."""
@@ -71,7 +121,19 @@ def version() -> None:
 
 
 def _run(what: str, config: Path | None, flags: dict[str, Any]) -> None:
-    """Read the settings, run one of `z2d.daemon.serve`'s coroutines, and leave with its exit code."""
+    """Run one of `z2d.daemon.serve`'s coroutines."""
+
+    def work() -> Work:
+        from z2d.daemon import serve as daemon
+
+        found: Work = getattr(daemon, what)
+        return found
+
+    _live(config, flags, work)
+
+
+def _live(config: Path | None, flags: dict[str, Any], find: Callable[[], Work]) -> None:
+    """Read the settings, run what `find` gives with them, and leave with its exit code."""
     from z2d.config import ConfigTrouble, load
     from z2d.daemon import logs
     from z2d.daemon.life import live
@@ -85,9 +147,8 @@ def _run(what: str, config: Path | None, flags: dict[str, Any]) -> None:
             click.echo(f"z2d: {problem}", err=True)
         sys.exit(EXIT_CONFIG)
     logs.set_up(settings.log_level)
-    from z2d.daemon import serve as daemon
-
-    sys.exit(live(lambda notifier: getattr(daemon, what)(settings, notifier)))
+    work = find()
+    sys.exit(live(lambda notifier: work(settings, notifier)))
 
 
 if __name__ == "__main__":

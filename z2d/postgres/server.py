@@ -259,6 +259,18 @@ class EmbeddedPostgres:
             stale.unlink(missing_ok=True)
         return False
 
+    async def join(self) -> bool:
+        """Whether a server that somebody else looks after answers in this folder: then `dsn` reaches it.
+
+        Nothing is started, and it is not ours to stop.
+        """
+        try:
+            self.sockets = self._socket_folder(choose(self._data))
+            await self._ask("SELECT 1")
+        except (OSError, PostgresTrouble, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            return False
+        return True
+
     # ------------------------------------------------------------------ run and stop
 
     async def supervise(self) -> None:
