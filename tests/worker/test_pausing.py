@@ -71,6 +71,7 @@ async def test_a_paused_download_goes_on_at_its_byte_and_ends_byte_for_byte_the_
     ranges = [one.range for one in site.seen[seen:] if one.path == "/slow.mp4"]
     assert ranges == [f"bytes={arrived}-"]
     assert media_sha(job) == media_sha(straight)
+    assert f"Resuming download at byte {arrived}" in await desk.story(job_id)
 
 
 def media_sha(job: Any) -> str:

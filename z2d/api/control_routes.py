@@ -16,10 +16,10 @@ _QUEUE = {200: Answer(model=QueueState, description="The queue")}
 
 def routes() -> tuple[Route, ...]:
     """Every call that changes what is there already."""
-    return (*_of_one_job(), *_of_many(), *_of_the_queue())
+    return (*_of_its_run(), *_of_its_record(), *_of_many(), *_of_the_queue())
 
 
-def _of_one_job() -> tuple[Route, ...]:
+def _of_its_run() -> tuple[Route, ...]:
     return (
         Route(
             method="POST",
@@ -55,6 +55,11 @@ def _of_one_job() -> tuple[Route, ...]:
             errors=(*_BODY, errors.JobNotFound, errors.Conflict),
             examples=examples.MOVE,
         ),
+    )
+
+
+def _of_its_record() -> tuple[Route, ...]:
+    return (
         Route(
             method="PATCH",
             path="/api/jobs/{job_id}",
