@@ -47,7 +47,8 @@ _WORDS = tuple(
         (E.LIVE_NOT_STARTED, r"premieres? in|will begin in|has not (yet )?(started|begun)|offline|not currently live"),
         (E.LIVE_ENDED_PROCESSING, r"(live ?stream|event|recording).*(processing|not (yet )?available)"),
         (E.GEO, r"in your (country|region|location)|geo.?(restrict|block)|not available from your location"),
-        (E.REMOVED, r"has been (removed|deleted|taken down)|no longer available|account .*terminated|was deleted"),
+        (E.REMOVED, r"has been (removed|deleted|taken down)|no longer available|isn.t available any ?more|was deleted|"
+                    r"account .*terminated"),
         (E.DRM, r"\bDRM\b"),
         (E.LOGIN_REQUIRED, r"sign in|log ?in|logged.in|cookies|registered users|authenticat"),
         (E.FORMAT, r"requested format is not available|no video formats found"),

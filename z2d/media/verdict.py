@@ -64,8 +64,9 @@ def until(start: float, now: float | None = None) -> float:
 
 def _why_none(warnings: list[str]) -> tuple[ErrorClass, str]:
     """The class and sentence of the newest warning that says why there are no formats."""
-    for warning in reversed(warnings):
-        error_class = by_words(warning)
+    classes = [(by_words(warning), warning) for warning in reversed(warnings)]
+    for error_class, warning in classes:
         if error_class not in (None, ErrorClass.FORMAT):
             return error_class, plain(warning)
-    return ErrorClass.UNSUPPORTED, plain(warnings[-1]) if warnings else "the site offers nothing to download"
+    own = (warning for error_class, warning in classes if error_class is None)  # not yt-dlp's "no formats found"
+    return ErrorClass.UNSUPPORTED, plain(next(own, "the site offers nothing to download"))

@@ -173,15 +173,15 @@ class Session:
             if info is not None and self.request["lists"] and listing.is_several(info, asked=asked):
                 return self._describe_list(ydl, info)
             info = self._only_video(ydl, info and ydl.process_ie_result(info, download=False))
-            self._add_sponsor_segments(ydl, info)
             clean = ydl.sanitize_info(info)
+            refuse_what_cannot_be_downloaded(clean, self.logger.warnings, record=self.records_live)
+            self._add_sponsor_segments(ydl, clean)
             if self.request.get("cookies"):
                 self._keep_session(ydl)
                 clean = without_cookies(clean)
         if clean.get("extractor_key") == "HTML5MediaEmbed" and str(clean["id"]).endswith("-1"):
             # yt-dlp numbers the videos of a page, also the only one
             clean["title"] = str(clean.get("title") or "").removesuffix(" (1)")
-        refuse_what_cannot_be_downloaded(clean, self.logger.warnings, record=self.records_live)
         write_atomically(Path(self.request["out"]), json.dumps(clean).encode())
         return {}
 
