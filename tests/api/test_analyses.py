@@ -28,7 +28,10 @@ async def test_every_version_is_kept_with_its_origin(seeded: World) -> None:
             await save_analysis(connection, 1, analysis(short))
     status, answer = await seeded.call("GET", "/api/jobs/1/analyses")
     assert status == 200
-    assert [(one["summary_short"], one["is_current"]) for one in answer["items"]] == [("second", True), ("first", False)]
+    assert [(one["summary_short"], one["is_current"]) for one in answer["items"]] == [
+        ("second", True),
+        ("first", False),
+    ]
     assert answer["items"][1]["provenance"] == CAME.model_dump(mode="json")
     _, job = await seeded.call("GET", "/api/jobs/1")
     assert job["analysis"]["summary_short"] == "second"
@@ -42,7 +45,11 @@ async def test_completed_jobs_are_queued_by_filter_or_id_and_others_refused(seed
     assert (await seeded.call("GET", "/api/jobs/1"))[1]["status"] == "COMPLETED"
     status, answer = await seeded.call("POST", "/api/analyze", json={"ids": [1, 2, 4, 77], "language": "de"})
     assert (status, answer["done"]) == (200, [1])
-    assert [(one["id"], one["code"]) for one in answer["refused"]] == [(2, "conflict"), (4, "conflict"), (77, "conflict")]
+    assert [(one["id"], one["code"]) for one in answer["refused"]] == [
+        (2, "conflict"),
+        (4, "conflict"),
+        (77, "conflict"),
+    ]
     _, job = await seeded.call("GET", "/api/jobs/1")
     assert (job["status"], job["priority"], job["options"]["analysis_language"]) == ("QUEUED", -10, "de")
     done = {stage["stage"]: stage["status"] for stage in job["stages"]}
