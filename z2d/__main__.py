@@ -77,6 +77,7 @@ def migrate(config: Path | None, **flags: Any) -> None:
     metavar="DIR",
     help="Where such files may be taken from; may be repeated. Default: the folder above DIR.",
 )
+@click.option("--beside", is_flag=True, help="Only where the daemon of this state folder runs; else refuse.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per record and one with the sums, for programs.")
 @common_flags
 def import_(
@@ -84,6 +85,7 @@ def import_(
     apply: bool,
     copy_files: bool,
     files_from: tuple[Path, ...],
+    beside: bool,
     as_json: bool,
     config: Path | None,
     **flags: Any,
@@ -104,7 +106,7 @@ def import_(
     roots = tuple(files_from or [folder.absolute().parent]) if copy_files else ()
 
     async def work(settings: Any, notifier: Any) -> None:
-        totals = await import_records(settings, notifier, folder, apply=apply, files_from=roots, say=say)
+        totals = await import_records(settings, notifier, folder, apply=apply, files_from=roots, beside=beside, say=say)
         click.echo(json.dumps({"type": "totals", **totals.as_json()}) if as_json else totals_words(totals))
         if totals.rejected or totals.mismatches:
             raise DaemonTrouble("not everything could be imported; the reasons stand above")

@@ -46,6 +46,7 @@ VERBS = {
     "publish": "publish",
     "profiles": "sites",
     "cookies": "sites",
+    "import": "importing",
     "stats": "stats",
     "doctor": "doctor",
     "completion": "shell",

@@ -56,6 +56,21 @@ def locked(state_dir: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def is_locked(state_dir: Path) -> bool:
+    """Whether a daemon holds the folder's lock at this moment. A folder that cannot be read is none of ours."""
+    try:
+        handle = os.open(state_dir / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def installation(state_dir: Path) -> str:
     """The name of this installation, made once: children carry it, so that a later start knows whose they are.
 
