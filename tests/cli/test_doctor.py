@@ -105,3 +105,26 @@ def test_the_age_of_yt_dlp(monkeypatch: pytest.MonkeyPatch) -> None:
     for version, state in (("2026.11.1", "ok"), ("2026.8.19", "warning"), ("2026.7.3", "wrong"), ("2027.1", "ok")):
         monkeypatch.setattr(machine.metadata, "version", lambda name, version=version: version)
         assert machine.yt_dlp_check(now).state == state
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "words"),
+    [
+        ({"Z2_SPEECH": "off"}, "ok", "switched off"),
+        ({"Z2_SPEECH_URL": "http://127.0.0.1:8000/v1"}, "ok", "a service"),
+        ({"Z2_SPEECH": "openai"}, "wrong", "no address"),
+        ({"Z2_SPEECH_MODEL_DIR": "/none"}, "wrong", "no model.bin in /none"),
+        ({}, "warning", "no engine: captions only"),
+        ({"Z2_SPEECH": "pocketsphinx"}, "wrong", "no engine"),
+    ],
+)
+def test_which_engine_would_listen(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], state: str, words: str
+) -> None:
+    for name in ("Z2_SPEECH", "Z2_SPEECH_URL", "Z2_SPEECH_MODEL_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(machine, "find_spec", lambda _name: None)
+    check = machine.speech_check()
+    assert (check.state, words in check.detail) == (state, True), check

@@ -36,6 +36,7 @@ def checks(now: datetime | None = None) -> list[Check]:
         yt_dlp_check(now or datetime.now(UTC)),
         postgresql_check(),
         analysis_check(),
+        speech_check(),
     ]
 
 
@@ -167,6 +168,26 @@ def analysis_check() -> Check:
     if find_spec("sklearn"):
         return Check("analysis", "ok", f"offline, scikit-learn {metadata.version('scikit-learn')}")
     return Check("analysis", "wrong", "scikit-learn is missing", STANDALONE)
+
+
+def speech_check() -> Check:
+    """Which engine would turn sound into text, by this environment; a daemon may have other settings."""
+    name, wanted = "speech to text", os.environ.get("Z2_SPEECH") or "auto"
+    url, folder = os.environ.get("Z2_SPEECH_URL"), os.environ.get("Z2_SPEECH_MODEL_DIR")
+    if wanted == "off":
+        return Check(name, "ok", "switched off")
+    if wanted == "openai" or (wanted == "auto" and url):
+        return Check(name, "ok", "a service") if url else Check(name, "wrong", "no address", "Set Z2_SPEECH_URL.")
+    if wanted == "faster-whisper" or (wanted == "auto" and folder):
+        if not (folder and (Path(folder) / "model.bin").is_file()):
+            return Check(name, "wrong", f"no model.bin in {folder or 'no folder'}", "Set Z2_SPEECH_MODEL_DIR.")
+        if not find_spec("faster_whisper"):
+            return Check(name, "wrong", "faster-whisper is missing", "pip install 'z2[whisper]'")
+        return Check(name, "ok", f"faster-whisper with {Path(folder).name}")
+    if find_spec("pocketsphinx"):
+        return Check(name, "ok", "pocketsphinx: English only, one word in five is wrong")
+    state = "wrong" if wanted == "pocketsphinx" else "warning"
+    return Check(name, state, "no engine: captions only", "pip install 'z2[sphinx]', or see docs/guide/speech.md")
 
 
 def _first_line(argv: list[str]) -> str:
