@@ -123,6 +123,7 @@ class Site:
     def _media(self) -> dict[str, Handler]:
         return {
             "/feed-of-test": self.feed_of_test,
+            "/feed-that-hangs": self.hangs,
             "/flaky.mp4": self.flaky,
             "/slow.mp4": self.slow,
             "/truncated.mp4": self.truncated,
@@ -134,6 +135,10 @@ class Site:
 
     async def feed_of_test(self, request: web.Request) -> web.StreamResponse:
         return web.Response(body=self.feed, content_type="application/rss+xml")
+
+    async def hangs(self, request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(600)
+        return web.Response()
 
     async def flaky(self, request: web.Request) -> web.StreamResponse:
         if self.hits["/flaky.mp4"] <= 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from z2d.media import admission
 from z2d.media.addresses import forbidden
 from z2d.media.admission import Admitted, admit, media_key, normalised
 from z2d.wire.errors import UrlInvalid, UrlPrivateAddress, UrlScheme, UrlUnsupported, Z2Error
+from z2d.wire.uploads import Upload
 
 PRIVATE_SPELLINGS = [
     "http://127.0.0.1/",
@@ -212,6 +214,47 @@ def test_plain_pages_are_known_by_address_because_their_ids_collide() -> None:
         "url:http://a.example/p"
     )
     assert media_key({"extractor_key": "Vimeo", "id": "7"}) == "vimeo:7"
+
+
+LIST = "PLrEnWoR732-BHrPp_Pm8_VleD68f9s14-"
+
+
+async def test_a_list_has_a_key_of_its_own_where_it_is_wanted(names: dict[str, Any]) -> None:
+    both = f"https://www.youtube.com/watch?v=dQw4w9WgXcQ&list={LIST}"
+    assert (await admit(both, allow_private=False)).dedup_key == "youtube:dQw4w9WgXcQ"
+    keys = {
+        (await admit(both, allow_private=False, playlist=True)).dedup_key,
+        (await admit(f"https://youtu.be/dQw4w9WgXcQ?list={LIST}", allow_private=False, playlist=True)).dedup_key,
+        (await admit(f"https://m.youtube.com/playlist?list={LIST}", allow_private=False)).dedup_key,
+        (await admit(f"https://www.youtube.com/playlist?list={LIST}", allow_private=False, playlist=True)).dedup_key,
+    }
+    assert keys == {f"youtubetab:{LIST}"}
+    wanted = await admit(both, allow_private=False, playlist=True)
+    assert wanted.url == f"https://www.youtube.com/playlist?list={LIST}"
+    mix = "https://www.youtube.com/watch?v=dQw4w9WgXcQ&list=RDdQw4w9WgXcQ"
+    assert (await admit(mix, allow_private=False, playlist=True)).url == mix
+
+
+async def test_an_uploaded_file_is_admitted_where_it_lies(tmp_path: Path) -> None:
+    upload = Upload("a" * 64, "Vörtrag 1.mp4")
+    with pytest.raises(UrlScheme):
+        await admit(upload.url, allow_private=True)
+    with pytest.raises(UrlInvalid):
+        await admit(upload.url, allow_private=False, uploads_dir=tmp_path)
+    upload.path(tmp_path).parent.mkdir()
+    upload.path(tmp_path).write_bytes(b"x")
+    admitted = await admit(upload.url, allow_private=False, uploads_dir=tmp_path)
+    assert (admitted.url, admitted.site, admitted.dedup_key) == (upload.url, "upload", upload.key)
+    assert media_key({"extractor_key": "Upload", "id": "a" * 64}) == admitted.dedup_key
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["upload://../../etc/passwd", f"upload://{'A' * 64}/x", f"upload://{'a' * 63}/x", f"upload://{'a' * 64}/a/b"],
+)
+async def test_no_other_file_can_be_named(url: str, tmp_path: Path) -> None:
+    with pytest.raises(UrlScheme):
+        await admit(url, allow_private=True, uploads_dir=tmp_path)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "2606:4700::1%eth0", "64:ff9b::808:808"])

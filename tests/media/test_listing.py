@@ -12,7 +12,10 @@ import pytest
 from tests.media.conftest import Job
 from tests.site import Site
 from tests.support import fixture
+from tests.youtube import Clip, Youtube
 from z2d.media import listing
+from z2d.media.access import Access
+from z2d.media.admission import identify
 from z2d.media.faults import MediaFault
 from z2d.wire.jobs import JobOptions
 from z2d.wire.lists import Listing, PlaylistOptions
@@ -214,3 +217,32 @@ async def test_an_atom_feed_with_white_space_before_it_is_read(job: Job, site: S
         ("Old", site.url("/file.mp4"), None),
     ]
     assert str(found.entries[0].published_at) == "2026-02-03 04:05:06+00:00"
+
+
+@pytest.mark.timeout(180)
+async def test_a_video_of_a_youtube_list_is_one_video_unless_the_list_is_asked_for(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real extractor against pages of its site on loopback."""
+    clips = [Clip("goodvideo01"), Clip("goodvideo02", title="Second")]
+    url = f"https://www.youtube.com/watch?v={clips[0].id}&list=PL0123456789ABCDEF&index=1"
+    async with Youtube(*clips) as tube:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tube.authority))
+
+        async def look() -> Any:
+            access, asked = Access(tube.proxy.url()), job.options.playlist is not None
+            found = identify(url, playlist=asked).url
+            return await job.yt.look(
+                found, folder=job.folder, options=job.options, job_id=1, log=job.log, access=access
+            )
+
+        single = await look()
+        assert isinstance(single, dict)
+        assert single["id"] == clips[0].id
+        job.options = JobOptions(playlist=PlaylistOptions())
+        found = await look()
+    assert isinstance(found, Listing)
+    assert (found.title, found.extractor) == ("Speeches", "youtubetab")
+    assert [(one.title, one.dedup_key, one.site) for one in found.entries] == [
+        (clip.title, f"youtube:{clip.id}", "youtube") for clip in clips
+    ]

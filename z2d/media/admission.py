@@ -72,7 +72,9 @@ def identify(url: str, *, playlist: bool = False) -> Admitted:
     host = str(parts.hostname)
     clean = urlunsplit(parts)
     if (list_id := _list_of(parts)) and (playlist or not _names_video(parts)):
-        return Admitted(clean, "youtube", f"youtubetab:{list_id}")
+        # a mix is made for the video it begins with and has no page of its own
+        own = clean if list_id.startswith("RD") else f"https://www.youtube.com/playlist?list={quote(list_id, safe='')}"
+        return Admitted(own, "youtube", f"youtubetab:{list_id}")
     video = known_video(_without_list(parts))
     if video is not None and video.refused:
         raise UrlUnsupported(f"yt-dlp does not serve {host}: {video.refused}")
