@@ -28,7 +28,7 @@ def table_of(pilot: Pilot[int]) -> JobTable:
     return base.table
 
 
-async def shows(pilot: Pilot[int], *words: str) -> str:
+async def shows(pilot: Pilot[int], *words: str, within: float = 15.0) -> str:
     """Wait until the terminal shows all the words; what it shows."""
 
     async def seen() -> str:
@@ -36,7 +36,7 @@ async def shows(pilot: Pilot[int], *words: str) -> str:
         text = screen_text(pilot)
         return text if all(word in text for word in words) else ""
 
-    return str(await eventually(seen, what=f"{words} on the screen"))
+    return str(await eventually(seen, within, what=f"{words} on the screen"))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -213,6 +213,7 @@ def test_the_daemon_goes_and_comes_back_with_no_line_missing(world: tuple[Daemon
         tmux.shows("Write to a file")
         target = daemon.folder / "seen.log"
         tmux.press("C-u")
+        eventually_sync(lambda: "~/z2-job" not in tmux.screen(), 10, what="an empty line")
         tmux("send-keys", "-t", "z2", "-l", str(target))
         tmux.shows(target.name)
         tmux.press("Enter")
