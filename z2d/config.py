@@ -176,7 +176,7 @@ class Settings(BaseSettings):
     """Fetch media from this machine and private networks. Off, because a URL may come from a stranger."""
 
     max_download_bytes: ByteSize = Field(default=ByteSize(32 << 30), gt=0)
-    """Largest download, in bytes or like `20GiB`: a long film in 4K passes, an endless stream does not."""
+    """Largest download or upload, in bytes or like `20GiB`: a long film in 4K passes, an endless stream does not."""
 
     min_free_bytes: ByteSize = Field(default=ByteSize(1 << 30), ge=0)
     """Space that stays free on the state folder's disk, for the database above all. Below it jobs wait."""
