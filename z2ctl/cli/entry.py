@@ -6,7 +6,7 @@ from pathlib import Path
 
 from z2ctl import text
 from z2ctl.cli.app import App
-from z2ctl.cli.jobs import failure, state_cell
+from z2ctl.cli.jobs import failure, last_words, state_cell
 from z2ctl.cli.output import Cell, Page
 from z2ctl.cli.results import library_folder
 from z2ctl.client import Json
@@ -18,6 +18,7 @@ def show_entry(app: App, page: Page, job: Json) -> None:
     about = [text.safe(job.get("channel") or job.get("site")), text.duration(job.get("duration_ms"))]
     page.write(state_cell(app, job), Cell(" · ".join(["", *[word for word in about if word]]), "dim"))
     failure(page, job)
+    last_words(app, page, job)
     _analysis(page, job.get("analysis") or {})
     _places(page, job)
 

@@ -15,6 +15,8 @@ from z2ctl.cli.publish import publications
 from z2ctl.client import Client, Json
 
 LARGEST_PAGE = 500
+LAST_LINES = 20
+NO_LINE = 10**17  # beyond every line's number
 SORTS = ["created_at", "finished_at", "title", "status", "priority"]
 # columns leave in this order when the terminal is narrow: (name, width from which it is shown)
 SHOWN_FROM = {"LENGTH": 112, "CHANNEL": 104, "TOOK": 72, "ID": 40}
@@ -169,7 +171,19 @@ def show_command(app: App, job_id: int, analyses: bool) -> None:
     if app.out.as_json:
         app.out.json(job)
     else:
-        show(app, app.out.page(), job)
+        page = app.out.page()
+        show(app, page, job)
+        last_words(app, page, job)
+
+
+def last_words(app: App, page: Page, job: Json) -> None:
+    """The last lines of a failed job's log."""
+    from z2ctl.cli.progress import log_cells  # late: a list of jobs needs no bars
+
+    if job.get("status") == "FAILED":
+        page.heading("The last lines of its log")
+        for line in app.client.logs(job["id"], before=NO_LINE, limit=LAST_LINES)["items"]:
+            page.write(*log_cells(line))
 
 
 def show(app: App, page: Page, job: Json) -> None:

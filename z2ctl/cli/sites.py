@@ -28,7 +28,7 @@ def profiles_command(app: App) -> None:
         for one in found:
             app.out.json(one)
         return
-    usual = _plain(next(one["options"] for one in found if one["name"] == "default"))
+    usual = next(one["options"] for one in found if one["name"] == "default")
     page = app.out.page()
     for one in found:
         page.heading(one["name"])
@@ -39,19 +39,19 @@ def profiles_command(app: App) -> None:
 
 def said(profile: Json, usual: dict[str, Any]) -> str:
     """What a profile asks for, in one line; of those other than `default`, only what they change."""
-    options = _plain(profile["options"])
-    if profile["name"] != "default":
+    options = profile["options"]
+    if profile["name"] == "default":
+        options = {name: value for name, value in options.items() if value not in (None, [], False, 0, "any")}
+    else:
         options = {name: value for name, value in options.items() if usual.get(name) != value}
     words = [f"{name}={_word(value)}" for name, value in options.items()]
     return ", ".join([*words, *(["through a proxy"] if profile["proxy"] else [])]) or "nothing special"
 
 
-def _plain(options: Json) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value not in (None, [], False, 0, "any")}
-
-
 def _word(value: object) -> str:
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value).lower()
+    if isinstance(value, list):
+        return "+".join(map(str, value)) or "none"
+    return str(value).lower()
 
 
 @click.group("cookies", context_settings={"help_option_names": ["-h", "--help"]})
