@@ -186,7 +186,9 @@ class Z2App(Desk):
         first = self._table.first_visible() if self._table else None
         change = self.state.snapshot(event.jobs, event.stats, at_top=self._at_top)
         active = {job.id for job in event.jobs}
-        if self.state.window.loading or self._back or any(not j.over and j.id not in active for j in self.state.window):
+        window = self.state.window
+        stale = window.total is None or any(not job.over and job.id not in active for job in window)
+        if window.loading or self._back or stale:
             self.load_list()
         self._back = False
         if change is Change.ROWS and self._table and self._top is self._table.screen:
