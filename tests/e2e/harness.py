@@ -33,6 +33,7 @@ class Daemon:
             "Z2_STATE_DIR": str(folder / "state"),
             "Z2_SOCKET": str(self.socket),
             "Z2_ALLOW_PRIVATE_NETWORKS": "true",
+            "Z2_SPEECH": "off",  # `auto` would hang on what is installed here
             **settings,
         }
 
