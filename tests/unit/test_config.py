@@ -201,3 +201,67 @@ def test_every_setting_is_read_by_the_daemon() -> None:
     root = Path(__file__).parents[2] / "z2d"
     text = "".join(path.read_text() for path in [*root.glob("daemon/*.py"), root / "__main__.py"])
     assert [field for field in Settings.model_fields if f"settings.{field}" not in text] == []
+
+
+PROFILES = """
+[options]
+languages = ["en"]
+
+[profiles.talk]
+description = "Lectures"
+max_height = 480
+proxy = "socks5h://somebody:canary-3@proxy.example:1080"
+"""
+
+
+def test_profiles_keep_apart_what_was_set_and_what_was_not(bare: Path) -> None:
+    (bare / "z2/z2.toml").write_text(PROFILES)
+    settings = load(None, {})
+    assert settings.options.model_fields_set == {"languages"}
+    talk = settings.profiles["talk"]
+    assert talk.model_fields_set == {"description", "max_height", "proxy"}
+    assert (talk.description, talk.max_height) == ("Lectures", 480)
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[profiles.talk]\nmax_heigth = 3\n", 2,
+         "profiles.talk.max_heigth = 3: there is no such option; did you mean max_height?"),
+        ("[profiles.a]\nmax_height = 480\n[profiles.b]\nmax_height = 3\n", 4,
+         "profiles.b.max_height = 3: at least 144 is needed"),
+        ("slots = 2\n[options]\nlive = \"perhaps\"\n", 3,
+         "options.live = 'perhaps': one of 'wait' or 'record' is needed"),
+        ("[options]\nsponsorblock = [\"spnsor\"]\n", 2, "options.sponsorblock.0 = 'spnsor': one of 'sponsor', "),
+        ("[profiles.Talk]\naudio_only = true\n", 1, "profiles.Talk: it does not fit the pattern"),
+        ("profiles = 3\n", 1, "profiles = 3: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_profile_is_named_with_its_line(bare: Path, text: str, line: int, words: str) -> None:
+    path = bare / "z2/z2.toml"
+    path.write_text(text)
+    (problem,) = problems()
+    assert problem.startswith(f"{path}:{line}: {words}")
+
+
+@pytest.mark.parametrize(
+    "value", ["proxy.example:3128", "ftp://u:canary-4@proxy.example:21", "http://u:canary-4@proxy.example",
+              "http://u:canary-4@:8080", "http://proxy.example:canary-4"],
+)  # fmt: skip
+def test_a_proxy_that_is_none_is_refused_without_its_password(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("Z2_PROXY", value)
+    (problem,) = problems()
+    assert problem.startswith("Z2_PROXY: an address like http://proxy.example:3128 is needed")
+    monkeypatch.delenv("Z2_PROXY")
+    (bare / "z2/z2.toml").write_text(f'[profiles.talk]\nproxy = "{value}"\n')
+    assert "canary" not in str(problems()) + problem
+
+
+def test_the_environment_may_hold_tables_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("Z2_OPTIONS", '{"max_height": 480}')
+    monkeypatch.setenv("Z2_PROFILES", '{"talk": {"audio_only": true}}')
+    settings = load(None, {})
+    assert (settings.options.max_height, settings.profiles["talk"].audio_only) == (480, True)
