@@ -92,7 +92,7 @@ async def test_a_word_said_often_has_all_its_moments(db: Database) -> None:
     assert await starts(db, '"stop it right now"') == list(range(0, 30, 3))
     (hit,) = await hits(db, "stop", moments=2)
     assert (hit.job.id, len(hit.moments), hit.more_moments) == (job_id, 2, True)
-    (hit,) = await hits(db, "stop", moments=10)
+    (hit,) = await hits(db, "stop", moments=20)
     assert not hit.more_moments
     assert [moment.link for moment in hit.moments][:1] == [f"Film#{hit.start_ms}"]
 

@@ -25,7 +25,7 @@ FILL = """
         SELECT t.id, n, t.job_id, n * 1000, n * 1000 + 900, said, z2_words('en', said)
         FROM transcripts t, generate_series(0, 9) n, concat('word', (t.id * 10 + n) % 5000, ' and something') said;
 """
-ASKED = Asked({"english": "'word77'", "simple": "'word77'"})
+ASKED = Asked({"english": "'word77'", "simple": "'word77'"}, frozenset({"english"}))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def full(db: Database, dsn: str) -> Any:
     await connection.close()
 
 
-@pytest.mark.parametrize("text", ["", "site:site", "age<7d -tag:x"])
+@pytest.mark.parametrize("text", ["", "site:site", "age<7d -error:GEO"])
 @pytest.mark.parametrize("cursor", [None, search._cursor_of({"mark": "0.200000", "job_id": 7})])
 async def test_candidates_come_from_the_word_indexes(full: Any, text: str, cursor: str | None) -> None:
     sql, args = search.ranked_sql(SearchQuery("x", cursor=cursor, filter=parse(text)), ASKED)
@@ -52,6 +52,8 @@ async def test_candidates_come_from_the_word_indexes(full: Any, text: str, curso
 async def test_cues_of_a_page_are_found_by_their_key(full: Any) -> None:
     plan = await plan_of(full, search._LOOKED_AT, ["{1,2}", "{3,4}", "{english}", "{'word77'}"])
     assert "transcript_segments_pkey" in indexes(plan)
+    assert scanned(plan) == set()
+    plan = await plan_of(full, search._SHOWN, ["{1,2}", "{3,4}", "{t,f}", "'word77'"])
     assert scanned(plan) == set()
     plan = await plan_of(full, search._TEXTS, ["{1,2}", "'word77'", "{english}", "{'word77'}"])
     assert scanned(plan) == set()

@@ -31,16 +31,28 @@ class Item(NamedTuple):
 class Asked:
     """The question in each text search configuration: {"english": "'owl' & 'fli'"}. Empty: nothing can be found.
 
-    `least` is how many words the shortest of the wanted phrases has; a loose word is a phrase of one.
+    `spoken` are the configurations of the transcripts, which are not asked in any other: most libraries speak one or
+    two languages, and each one more costs time. `least` is how many words the shortest of the wanted phrases has; a
+    loose word is a phrase of one.
     """
 
     by_config: Mapping[str, str]
+    spoken: frozenset[str]
     least: int = 1
 
     @property
-    def all(self) -> str:
+    def of_texts(self) -> str:
         """One question for all languages together."""
-        return " | ".join(f"({one})" for one in dict.fromkeys(self.by_config.values()))
+        return _either(self.by_config.values())
+
+    @property
+    def of_transcripts(self) -> str:
+        """One question for all languages of transcripts together; one that finds nothing where there are none."""
+        return _either(one for config, one in self.by_config.items() if config in self.spoken)
+
+
+def _either(questions: Iterable[str]) -> str:
+    return " | ".join(f"({one})" for one in dict.fromkeys(questions))
 
 
 _TOKEN = re.compile(r'(-?)"([^"]*)"?|(-?)([^\s"]+)')
@@ -78,11 +90,15 @@ _ASK = """
                 ORDER BY language LIMIT 1)
         FROM summed s WHERE s.language IS NOT NULL
     ), spelled AS (
-        SELECT z2_ts_config(language)::text AS config, min(coalesce(language, '')) AS language
-        FROM (SELECT '' AS language UNION ALL TABLE spoken UNION ALL TABLE described UNION ALL TABLE summed) l
+        SELECT z2_ts_config(language)::text AS config, min(coalesce(language, '')) AS language,
+            bool_or(spoken) AS spoken
+        FROM (SELECT '' AS language, false AS spoken
+              UNION ALL SELECT language, true FROM spoken WHERE language IS NOT NULL
+              UNION ALL SELECT language, false FROM described
+              UNION ALL SELECT language, false FROM summed) l
         GROUP BY 1
     )
-    SELECT config, word.number - 1 AS number,
+    SELECT config, spoken, word.number - 1 AS number,
         phraseto_tsquery(z2_ts_exact(language), z2_apart(word.text))::text AS exact,
         numnode(plainto_tsquery(z2_ts_config(language), z2_apart(word.text))) = 0 AS stops
     FROM spelled CROSS JOIN unnest($1::text[]) WITH ORDINALITY word(text, number)
@@ -95,9 +111,12 @@ async def ask(connection: Any, q: str) -> Asked:
     alternatives = read(q)
     items = [item for one in alternatives for item in one]
     lexemes: dict[str, list[tuple[str, bool]]] = {}
+    spoken = set()
     if items:
         for row in await connection.fetch(_ASK, [item.text for item in items]):
             lexemes.setdefault(row["config"], []).append((row["exact"], row["stops"]))
+            if row["spoken"]:
+                spoken.add(row["config"])
     by_config = {}
     for config, words in lexemes.items():
         following = iter(zip(items, words, strict=True))
@@ -110,7 +129,7 @@ async def ask(connection: Any, q: str) -> Asked:
         for item, (exact, _) in zip(items, words, strict=True)
         if exact and not item.negated
     ]
-    return Asked(by_config, min(lengths, default=1))
+    return Asked(by_config, frozenset(spoken), min(lengths, default=1))
 
 
 def _conjunction(words: Iterable[tuple[Item, tuple[str, bool]]]) -> str:

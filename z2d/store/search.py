@@ -53,8 +53,8 @@ def ranked_sql(query: SearchQuery, asked: Asked) -> tuple[str, list[Any]]:
     The score is rounded, because the cursor is made of it. A title that holds the words weighs about as much as the
     best moment; many moments weigh a little more than one.
     """
-    # up to two cues before a word's own are found by it too, so as many more are looked at
-    args: list[Any] = [asked.all, 3 * query.moments + 2]
+    # the cue before a word's own is found by it too, so twice as many are looked at
+    args: list[Any] = [asked.of_transcripts, 2 * query.moments + 2, asked.of_texts]
     conditions, args = where(query.filter, args)
     within = f"AND EXISTS (SELECT FROM jobs j WHERE j.id = s.job_id AND {conditions})" if query.filter else ""
     if query.cursor is not None:
@@ -67,13 +67,13 @@ def ranked_sql(query: SearchQuery, asked: Asked) -> tuple[str, list[Any]]:
             FROM transcript_segments s
             WHERE s.tsv @@ $1::tsquery {within} LIMIT {MOST_CUES}
         ), described AS MATERIALIZED (
-            SELECT s.job_id, ts_rank(s.tsv, $1::tsquery) AS rank
+            SELECT s.job_id, ts_rank(s.tsv, $3::tsquery) AS rank
             FROM job_metadata s
-            WHERE s.tsv @@ $1::tsquery {within} LIMIT {MOST_TEXTS}
+            WHERE s.tsv @@ $3::tsquery {within} LIMIT {MOST_TEXTS}
         ), summed AS MATERIALIZED (
-            SELECT s.job_id, ts_rank(s.tsv, $1::tsquery) AS rank
+            SELECT s.job_id, ts_rank(s.tsv, $3::tsquery) AS rank
             FROM job_analysis s
-            WHERE s.is_current AND s.tsv @@ $1::tsquery {within} LIMIT {MOST_TEXTS}
+            WHERE s.is_current AND s.tsv @@ $3::tsquery {within} LIMIT {MOST_TEXTS}
         ), spoken AS (
             SELECT transcript_id, max(rank) AS rank, count(*) AS found,
                 (array_agg(seq ORDER BY rank DESC, seq))[1:$2] AS seqs
@@ -117,52 +117,67 @@ def _cursor_of(row: Any) -> str:
 
 # ------------------------------------------------------------------ which moments
 
-_LOOKED_AT = f"""
-    SELECT s.transcript_id, s.seq, s.job_id, s.start_ms, s.end_ms,
-        coalesce(after_next.end_ms, next.end_ms, s.end_ms) AS until_ms,
-        s.tsv @@ asked.query AS found,
-        z2_words(t.language, s.text) @@ asked.query AS in_own,
-        z2_words(t.language, rest.text) @@ asked.query AS in_rest,
-        ts_headline(z2_ts_exact(t.language), z2_apart(s.text), asked.query, '{_SHOWN_WHOLE}') AS own,
-        ts_headline(z2_ts_exact(t.language), z2_apart(concat_ws(' ', s.text, rest.text)), asked.query,
-            '{_SHOWN_WHOLE}') AS whole
-    FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::int[]) wanted(transcript_id, seq)) wanted
+_LOOKED_AT = """
+    SELECT s.transcript_id, s.seq, s.tsv @@ asked.query AS found, in_own,
+        NOT in_own AND z2_words(t.language, concat_ws(' ', next.text, after_next.text)) @@ asked.query AS only_in_rest
+    FROM unnest($1::bigint[], $2::int[]) wanted(transcript_id, seq)
     JOIN transcript_segments s USING (transcript_id, seq)
     JOIN transcripts t ON t.id = s.transcript_id
     CROSS JOIN LATERAL (
         SELECT query::tsquery AS query FROM unnest($3::text[], $4::text[]) question(config, query)
         WHERE config = z2_ts_config(t.language)::text OFFSET 0
     ) asked
+    CROSS JOIN LATERAL (SELECT z2_words(t.language, s.text) @@ asked.query AS in_own OFFSET 0) own
     LEFT JOIN transcript_segments next ON next.transcript_id = s.transcript_id AND next.seq = s.seq + 1
     LEFT JOIN transcript_segments after_next ON after_next.transcript_id = s.transcript_id
         AND after_next.seq = s.seq + 2 AND length(next.text) < 24
-    CROSS JOIN concat_ws(' ', next.text, after_next.text) rest(text)
-"""  # noqa: S608
+"""
 
 
 class _Place(NamedTuple):
-    """A cue in which the words begin."""
+    """A cue in which the words begin; `across`: they go on in the next one."""
 
+    transcript_id: int
     seq: int
-    start_ms: int
-    end_ms: int
-    shown: str
+    across: bool
 
 
-def _places(seqs: Sequence[int], rows: dict[int, Any]) -> list[_Place]:
-    """Where the words begin, best first. A cue that was found only by what follows it stands for the next one."""
-    places: dict[int, _Place] = {}
-    for seq in seqs:
-        at = seq
-        while (row := rows.get(at)) is not None and row["found"]:
-            if row["in_own"]:
-                places.setdefault(at, _Place(at, row["start_ms"], row["end_ms"], row["own"]))
-                break
-            if not row["in_rest"]:
-                places.setdefault(at, _Place(at, row["start_ms"], row["until_ms"], row["whole"]))
-                break
-            at += 1
-    return list(places.values())
+async def _places(connection: Any, ranked: Sequence[Any], questions: Sequence[list[str]]) -> dict[int, list[_Place]]:
+    """Where the words begin, by job, best first. A cue that was found by what follows it stands for the next one."""
+    seen: dict[tuple[int, int], Any] = {}
+    wanted = {(row["transcript_id"], seq) for row in ranked for seq in row["seqs"] or ()}
+    while wanted:
+        rows = await connection.fetch(_LOOKED_AT, *map(list, zip(*wanted, strict=True)), *questions)
+        seen |= {(row["transcript_id"], row["seq"]): row for row in rows}
+        wanted = {
+            (row["transcript_id"], row["seq"] + 1) for row in rows if row["found"] and row["only_in_rest"]
+        } - seen.keys()
+    found: dict[int, list[_Place]] = {}
+    for row in ranked:
+        places: dict[_Place, None] = {}
+        for seq in row["seqs"] or ():
+            at = (row["transcript_id"], seq)
+            while (cue := seen.get(at)) is not None and cue["found"] and cue["only_in_rest"]:
+                at = (at[0], at[1] + 1)
+            if cue is not None and cue["found"]:
+                places.setdefault(_Place(*at, across=not cue["in_own"]))
+        found[row["job_id"]] = list(places)
+    return found
+
+
+_SHOWN = f"""
+    SELECT s.transcript_id, s.seq, s.start_ms,
+        CASE WHEN across THEN coalesce(after_next.end_ms, next.end_ms, s.end_ms) ELSE s.end_ms END AS end_ms,
+        ts_headline(z2_ts_exact(t.language),
+            z2_apart(CASE WHEN across THEN concat_ws(' ', s.text, next.text, after_next.text) ELSE s.text END),
+            $4::tsquery, '{_SHOWN_WHOLE}') AS shown
+    FROM unnest($1::bigint[], $2::int[], $3::bool[]) wanted(transcript_id, seq, across)
+    JOIN transcript_segments s USING (transcript_id, seq)
+    JOIN transcripts t ON t.id = s.transcript_id
+    LEFT JOIN transcript_segments next ON across AND next.transcript_id = s.transcript_id AND next.seq = s.seq + 1
+    LEFT JOIN transcript_segments after_next ON across AND after_next.transcript_id = s.transcript_id
+        AND after_next.seq = s.seq + 2 AND length(next.text) < 24
+"""  # noqa: S608
 
 
 # ------------------------------------------------------------------ what else was found
@@ -234,10 +249,10 @@ class _Found:
     """What was read for one page."""
 
     least: int  # words of the shortest phrase that is wanted
-    ranked: list[Any] = field(default_factory=list)
-    jobs: dict[int, Any] = field(default_factory=dict)
-    cues: dict[int, dict[int, Any]] = field(default_factory=dict)  # by transcript and seq
-    texts: dict[int, Any] = field(default_factory=dict)
+    jobs: dict[int, Any]
+    places: dict[int, list[_Place]]
+    cues: dict[tuple[int, int], Any] = field(default_factory=dict)  # what is said at a transcript's seq
+    texts: dict[int, Any] = field(default_factory=dict)  # of jobs that have no place in a transcript
 
 
 async def search(db: Database, query: SearchQuery, *, link: Link = lambda url, ms: None) -> SearchPage:
@@ -250,39 +265,44 @@ async def search(db: Database, query: SearchQuery, *, link: Link = lambda url, m
         if not asked.by_config:
             return SearchPage(items=[], next_cursor=None, limit=query.limit, complete=True)
         text, args = ranked_sql(query, asked)
-        ranked = await connection.fetch(text, *args)
-        found = await _read_page(connection, asked, ranked[: query.limit])
-    hits = [_hit(row, found, query, link) for row in found.ranked if row["job_id"] in found.jobs]
-    shown = [hit for hit in hits if hit.marks]  # without a mark it was found by the rules of another language only
+        rows = await connection.fetch(text, *args)
+        ranked = rows[: query.limit]
+        found = await _read_page(connection, asked, ranked, query.moments)
+    hits = [_hit(row, found, query, link) for row in ranked if row["job_id"] in found.jobs]
     return SearchPage(
-        items=shown,
-        next_cursor=_cursor_of(found.ranked[-1]) if len(ranked) > query.limit else None,
+        # without a mark it was found by the rules of another language only
+        items=[hit for hit in hits if hit.marks],
+        next_cursor=_cursor_of(ranked[-1]) if len(rows) > query.limit else None,
         limit=query.limit,
-        complete=not (ranked and ranked[0]["cut"]),
+        complete=not (rows and rows[0]["cut"]),
     )
 
 
-async def _read_page(connection: Any, asked: Asked, ranked: Sequence[Any]) -> _Found:
-    found = _Found(asked.least, list(ranked))
-    ids = [row["job_id"] for row in ranked]
-    found.jobs = {row["id"]: row for row in await connection.fetch(_JOBS, ids)}
-    wanted = {(row["transcript_id"], seq + step) for row in ranked for seq in row["seqs"] or () for step in (0, 1, 2)}
+async def _read_page(connection: Any, asked: Asked, ranked: Sequence[Any], moments: int) -> _Found:
     questions = [list(asked.by_config), list(asked.by_config.values())]
-    if wanted:
-        for row in await connection.fetch(_LOOKED_AT, *map(list, zip(*wanted, strict=True)), *questions):
-            found.cues.setdefault(row["transcript_id"], {})[row["seq"]] = row
-    found.texts = {row["job_id"]: row for row in await connection.fetch(_TEXTS, ids, asked.all, *questions)}
+    ids = [row["job_id"] for row in ranked]
+    jobs = {row["id"]: row for row in await connection.fetch(_JOBS, ids)}
+    found = _Found(asked.least, jobs, await _places(connection, ranked, questions))
+    if shown := [place for places in found.places.values() for place in places[:moments]]:
+        rows = await connection.fetch(_SHOWN, *map(list, zip(*shown, strict=True)), asked.of_transcripts)
+        found.cues = {(row["transcript_id"], row["seq"]): row for row in rows}
+    if silent := [job_id for job_id in ids if not found.places[job_id]]:
+        rows = await connection.fetch(_TEXTS, silent, asked.of_texts, *questions)
+        found.texts = {row["job_id"]: row for row in rows}
     return found
 
 
 def _hit(row: Any, found: _Found, query: SearchQuery, link: Link) -> SearchHit:
     job = found.jobs[row["job_id"]]
-    places = _places(row["seqs"] or (), found.cues.get(row["transcript_id"], {}))
+    places = found.places[row["job_id"]]
     moments = []
     for place in places[: query.moments]:
-        snippet, marks = _unmarked(place.shown, found.least)
-        address = link(job["webpage_url"] or job["url"], place.start_ms)
-        moments.append(Moment(start_ms=place.start_ms, end_ms=place.end_ms, snippet=snippet, marks=marks, link=address))
+        cue = found.cues[place.transcript_id, place.seq]
+        snippet, marks = _unmarked(cue["shown"], found.least)
+        address = link(job["webpage_url"] or job["url"], cue["start_ms"])
+        moments.append(
+            Moment(start_ms=cue["start_ms"], end_ms=cue["end_ms"], snippet=snippet, marks=marks, link=address)
+        )
     name, shown = _best_text(found.texts.get(row["job_id"]))
     snippet, marks = (moments[0].snippet, moments[0].marks) if moments else _unmarked(shown, found.least)
     return SearchHit(
