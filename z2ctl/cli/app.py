@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +22,7 @@ DONE, FAILED, USAGE, UNREACHABLE, NOT_FOUND, REFUSED, TIMEOUT, INTERRUPTED = 0, 
 
 # verb -> module of z2ctl.cli that defines it, in the order of the help page
 VERBS = {
+    "tui": "dashboard",
     "run": "run",
     "submit": "submit",
     "list": "jobs",
@@ -57,7 +59,18 @@ VERBS = {
 class App:
     """What the verbs share: where the daemon is, and how to print. Nothing is read or opened before it is needed."""
 
-    def __init__(self, *, url: str | None, socket_path: Path | None, token_file: Path | None, ascii_only: bool) -> None:
+    def __init__(
+        self,
+        *,
+        url: str | None,
+        socket_path: Path | None,
+        token_file: Path | None,
+        ascii_only: bool,
+        dashboard: Callable[..., int] | None = None,
+    ) -> None:
+        self.ascii_only = ascii_only
+        self.dashboard = dashboard
+        """Opens the dashboard (`z2ctl.tui.app.run`); handed in, because command line and dashboard are neighbours."""
         self._place = {"url": url, "socket_path": socket_path, "token_file": token_file}
         self.socket_path = socket_path
         self.out = Output(ascii_only=ascii_only)
@@ -127,15 +140,20 @@ def cli(
     """Turn video URLs into library entries that can be read, searched and cited.
 
     \b
+    z2ctl                     the dashboard, on a terminal
     z2ctl run                 try it: the sample clip, start to end
     z2ctl submit URL...       queue videos
     z2ctl list                what is there
     """
     if url and socket_path:
         raise click.UsageError("--url and --socket name two daemons: give one of them.")
-    ctx.obj = App(url=url, socket_path=socket_path, token_file=token_file, ascii_only=ascii_only)
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+    app = App(url=url, socket_path=socket_path, token_file=token_file, ascii_only=ascii_only, dashboard=ctx.obj)
+    ctx.obj = app
+    if ctx.invoked_subcommand is not None:
+        return
+    if app.dashboard is not None and sys.stdin.isatty() and sys.stdout.isatty():
+        leave(app.dashboard(lambda: app.endpoint, ascii_only=ascii_only))
+    click.echo(ctx.get_help())
 
 
 def exit_code(error: errors.Z2Error) -> int:
@@ -164,13 +182,16 @@ def leave(code: int) -> NoReturn:
     raise click.exceptions.Exit(code)
 
 
-def run(args: list[str] | None = None) -> int:
-    """Run one command line (default: the process's own) and give its exit code."""
+def run(args: list[str] | None = None, *, dashboard: Callable[..., int] | None = None) -> int:
+    """Run one command line (default: the process's own) and give its exit code.
+
+    `dashboard` is `z2ctl.tui.app.run`, or something that loads it when called; without it there is no `tui` verb.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        result = cli.main(args, prog_name="z2ctl", standalone_mode=False, auto_envvar_prefix="Z2CTL")
+        result = cli.main(args, prog_name="z2ctl", standalone_mode=False, auto_envvar_prefix="Z2CTL", obj=dashboard)
     except click.exceptions.Abort:
         say("Interrupted.")
         return INTERRUPTED
