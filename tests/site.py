@@ -24,6 +24,7 @@
 | /breaks.mp4 | breaks off after half of what is asked for, the first time; knows Range |
 | /stall.mp4, /trickle.mp4, /endless.mp4 | sends some and then nothing; a byte now and then; no length and no end |
 | /corrupt.mp4 | right length, damaged inside |
+| /odd-captions | page whose captions come from a script, without a name that says what they are |
 | /html-captions | page whose captions are an HTML page; /bomb-captions: that inflate to 200 MB |
 | /picture.jpg, /captions.vtt | no videos |
 | /redirect?to=URL, /embed?src=URL, /hls-to?segment=URL | lead elsewhere |
@@ -335,6 +336,8 @@ PAGES: dict[str, Handler] = {
     "/captions.vtt": words(site_media.speech_vtt(), "text/vtt"),
     "/speech": page(video("/speech.mp4", "/speech.vtt"), f"<title>{site_media.SPEECH_TITLE}</title>"),
     "/page": page(video("/file.mp4", "/captions.vtt"), "<title>A rabbit on a page</title>"),
+    "/captions.php": words(site_media.speech_vtt(), "text/plain"),
+    "/odd-captions": page(video("/speech.mp4", "/captions.php"), "<title>Odd captions</title>"),
     "/html-captions": page(video("/file.mp4", "/nothing"), "<title>Wrong captions</title>"),
     "/bomb-captions": page(video("/file.mp4", "/bomb.vtt"), "<title>A bomb</title>"),
     "/ldjson": ldjson,

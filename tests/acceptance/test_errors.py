@@ -63,8 +63,9 @@ async def test_each_trouble_has_its_class_its_hint_and_its_number_of_requests(
         refused = await counter.take(f"http://127.0.0.1:{unused_port()}/file.mp4")
         nowhere = await counter.take("http://no-such-host.invalid/file.mp4")
         web_page = await counter.take(site.url("/html-captions"))
+        odd = await counter.take(site.url("/odd-captions"))
         jobs = {path: await counter.end_of(job_id, within=240) for path, job_id in ids.items()}
-        others = [await counter.end_of(job_id, within=60) for job_id in (loop, refused, nowhere, web_page)]
+        others = [await counter.end_of(job_id, within=60) for job_id in (loop, refused, nowhere, web_page, odd)]
     for path, (error_class, runs, requests) in ONCE.items():
         check(jobs[path], error_class, runs, await counter.story(jobs[path].id))
         assert site.hits[path] == requests, path
@@ -75,6 +76,7 @@ async def test_each_trouble_has_its_class_its_hint_and_its_number_of_requests(
     assert (others[3].status, others[3].outcome) == (JobStatus.COMPLETED, Outcome.PARTIAL)
     assert captions.status is StageStatus.SKIPPED
     assert captions.skip_reason
+    assert (others[4].outcome, others[4].transcript and others[4].transcript.words) == (Outcome.FULL, 20)
 
 
 async def waiting(counter: Counter, site_name: str) -> int:

@@ -200,3 +200,29 @@ async def test_preferences_choose_among_what_there_is(job: Job, site: Site, opti
     with pytest.raises(MediaFault):
         await job.download()
     assert f"/missing-{wanted}" in site.hits
+
+
+async def test_what_cannot_be_put_together_is_had_whole(job: Job, site: Site) -> None:
+    """The better formats do not fit each other; the plainer one needs no ffmpeg."""
+
+    def offer(name: str, picture: str, sound: str, path: str, **more: object) -> dict[str, object]:
+        codecs = {"vcodec": picture, "acodec": sound}
+        return {"format_id": name, "protocol": "http", "ext": "mp4", "url": site.url(path), **codecs, **more}
+
+    formats = [
+        offer("whole", "avc1", "mp4a", "/file.mp4", height=240),
+        offer("a", "none", "mp4a", "/picture.jpg"),
+        offer("v", "avc1", "none", "/video-only.mp4", height=720),
+    ]
+    job.info_json.parent.mkdir()
+    job.info_json.write_text(
+        json.dumps({"id": "x", "title": "x", "extractor": "x", "extractor_key": "X", "formats": formats})
+    )
+    with pytest.raises(MediaFault) as caught:
+        await job.download()
+    assert caught.value.error_class is ErrorClass.POSTPROCESS
+    media = await job.yt.download(
+        job.info_json, job.folder, options=job.options, job_id=7, log=job.log, progress=job.steps.append,
+        single_file=True,
+    )  # fmt: skip
+    assert media.read_bytes() == fixture("media/bbb_rabbit320.mp4").read_bytes()

@@ -42,6 +42,15 @@ def test_the_most_exact_format_goes_first() -> None:
     assert [track.format for track in candidates(info)] == ["json3", "vtt", "srt"]
 
 
+def test_a_file_of_no_known_name_may_hold_captions_and_is_tried_last() -> None:
+    info = {"subtitles": {"en": [{"ext": "php", "url": "p"}, {"url": "n"}, *offer("json", "vtt", "mp4")]}}
+    assert [(track.format, track.url) for track in candidates(info)] == [
+        ("vtt", "https://h.example/vtt"),
+        ("unknown", "p"),
+        ("unknown", "n"),
+    ]
+
+
 def test_the_spoken_language_may_be_said_or_shown() -> None:
     automatic = {"en": offer("vtt"), "de": offer("vtt")}
     assert order({"language": "de", "automatic_captions": automatic}) == ["de:a"]
