@@ -177,7 +177,3 @@ async def test_a_key_that_does_not_fit_is_refused(world: World) -> None:
     for key in ["", "a b", "x" * 201, "schlüssel"]:
         status, said = await world.call("POST", "/api/jobs", json={"url": URL}, headers={"Idempotency-Key": key})
         assert (status, said["errors"][0]["path"]) == (400, "Idempotency-Key"), key
-
-
-async def test_purge_is_not_accepted_yet(seeded: World) -> None:
-    assert (await seeded.call("DELETE", "/api/jobs/1?purge=true"))[0] == 400
