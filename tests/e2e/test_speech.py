@@ -32,6 +32,7 @@ def test_first_without_an_engine_then_with_one(daemon: Daemon, site: Site) -> No
     job = daemon.json("show", "1")
     assert (job["status"], job["outcome"]) == ("COMPLETED", "FULL")
     assert (job["transcript"]["source"], job["transcript"]["engine"]) == ("ASR", "pocketsphinx")
+    assert "speech, by pocketsphinx en-us" in daemon.z2ctl("show", "1").stdout
     assert site.hits["/talk.mp3"] == before
     assert "brooklyn bridge" in daemon.z2ctl("transcript", "1", "--format", "vtt").stdout
     assert "[0:00] " in daemon.z2ctl("logs", "1").stdout, "what was heard"

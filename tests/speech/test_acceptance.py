@@ -49,6 +49,9 @@ async def test_real_speech_becomes_a_transcript_with_most_of_its_words(
     transcript = await reads.transcript(db, job_id)
     assert (transcript.source, transcript.engine, transcript.model) == (TranscriptSource.ASR, "pocketsphinx", "en-us")
     assert transcript.language == "en"
+    assert transcript.provenance is not None
+    assert "pocketsphinx" in transcript.provenance.tools
+    assert transcript.provenance.machine
     heard = " ".join(cue.text for cue in transcript.cues)
     assert recall(SAID, heard) > 0.7, heard
     wrong, said = word_errors(SAID, heard)

@@ -144,6 +144,8 @@ async def test_then_z2_listens_itself(scene: Scene, service: Service, info: Mapp
     transcript = await scene.run(languages=["de"] if "automatic_captions" in info else None)
     assert (transcript.source, transcript.engine, transcript.model) == (TranscriptSource.ASR, "openai", "whisper-1")
     assert transcript.language == "en"
+    assert transcript.provenance is not None
+    assert transcript.provenance.endpoint == f"{service.url}/audio/transcriptions"
     assert len(service.asked) == 4
 
 
@@ -305,6 +307,8 @@ class Deaf:
 
     name = model = identity = "deaf"
     caution: str | None = None
+    packages: tuple[str, ...] = ()
+    endpoint: str | None = None
 
     def trouble(self, language: str | None) -> str | None:
         return None

@@ -88,7 +88,6 @@ def origin(analysis: Json) -> list[tuple[str, Cell]]:
     came = analysis.get("provenance") or {}
     use = came.get("use") or {}
     total = analysis.get("grounding_total")
-    versions = [("z2", came.get("z2")), ("Python", came.get("python")), *sorted((came.get("tools") or {}).items())]
     return [
         ("by", Cell(" ".join(str(part) for part in (analysis.get("backend"), analysis.get("model")) if part))),
         (
@@ -101,9 +100,33 @@ def origin(analysis: Json) -> list[tuple[str, Cell]]:
         ("tokens", Cell(_tokens(use) if use else "")),
         ("cost", Cell("" if use.get("cost") is None else f"{use['cost']:.4f}")),
         ("took", Cell(text.span(analysis.get("duration_ms")) if analysis.get("duration_ms") else "")),
+        *_made_on(came),
+        *(("note", Cell(warning)) for warning in analysis.get("warnings") or []),
+    ]
+
+
+def transcript_origin(transcript: Json) -> list[tuple[str, Cell]]:
+    """How a transcript came about, likewise."""
+    came = transcript.get("provenance") or {}
+    engine = " ".join(str(part) for part in (transcript.get("engine"), transcript.get("model")) if part)
+    source = str(transcript.get("source") or "").lower().replace("_", " ")
+    coverage = transcript.get("coverage")
+    return [
+        ("from", Cell(f"speech, by {engine}" if engine else source)),
+        ("language", Cell(transcript.get("language") or "")),
+        ("words", Cell(transcript.get("words") or "")),
+        ("covers", Cell("" if coverage is None else f"{coverage:.0%}")),
+        ("endpoint", Cell(came.get("endpoint") or "")),
+        *_made_on(came),
+        *(("note", Cell(warning)) for warning in transcript.get("warnings") or []),
+    ]
+
+
+def _made_on(came: Json) -> list[tuple[str, Cell]]:
+    versions = [("z2", came.get("z2")), ("Python", came.get("python")), *sorted((came.get("tools") or {}).items())]
+    return [
         ("on", Cell(came.get("machine") or "")),
         ("with", Cell(", ".join(f"{name} {version}" for name, version in versions if version))),
-        *(("note", Cell(warning)) for warning in analysis.get("warnings") or []),
     ]
 
 

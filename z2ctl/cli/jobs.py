@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from z2ctl import text
-from z2ctl.cli.analysis import origin, show_analyses
+from z2ctl.cli.analysis import origin, show_analyses, transcript_origin
 from z2ctl.cli.app import App
 from z2ctl.cli.output import Cell, Column, Page, say
 from z2ctl.cli.parameters import JOB_ID, filter_of, json_option, past
@@ -220,6 +220,9 @@ def show(app: App, page: Page, job: Json) -> None:
     if found := job.get("publishing"):
         page.heading("Publishing")
         publications(app, page, found)
+    if transcript := job.get("transcript"):
+        page.heading("Transcript")
+        page.pairs(transcript_origin(transcript))
     if analysis := job.get("analysis"):
         page.heading("Analysis")
         page.pairs(origin(analysis))

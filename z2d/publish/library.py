@@ -68,8 +68,8 @@ class Entry:
             "url": self.url,
             "metadata": self.metadata.model_dump(mode="json"),
             "files": [file.sha256 if file else None for file in (self.media, self.thumbnail, self.info_json)],
-            "transcripts": [transcript.model_dump(mode="json") for transcript in self.transcripts],
-            # how an analysis came about is no part of what it says
+            # how a transcript or an analysis came about is no part of what it says
+            "transcripts": [one.model_dump(mode="json", exclude={"provenance"}) for one in self.transcripts],
             "analysis": analysis.model_dump(mode="json", exclude={"duration_ms", "provenance"}) if analysis else None,
             "tags": list(self.tags),
         }

@@ -70,6 +70,7 @@ class Endpoint:
 
     name = "openai"
     caution: str | None = None
+    packages: tuple[str, ...] = ()
 
     def __init__(
         self, url: str | None, model: str, key_file: Path | None = None, *, patience: Patience | None = None
@@ -83,6 +84,11 @@ class Endpoint:
     def model(self) -> str:
         """As the service calls it."""
         return self._model
+
+    @property
+    def endpoint(self) -> str | None:
+        """The address; settings let no password into it."""
+        return self._url
 
     @property
     def identity(self) -> str:

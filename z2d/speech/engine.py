@@ -88,6 +88,16 @@ class Engine(Protocol):
         """What a reader of its transcripts ought to know, if anything."""
         ...
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The installed packages that take part, for the record."""
+        ...
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where it is asked, for the record; None on this machine."""
+        ...
+
     def trouble(self, language: str | None) -> str | None:
         """Why it cannot be used, for speech in `language` (None: unknown), and the remedy; None when it can.
 
@@ -107,6 +117,8 @@ class Off:
     model = ""
     identity = "off"
     caution: str | None = None
+    packages: tuple[str, ...] = ()
+    endpoint: str | None = None
 
     def __init__(self, reason: str = f"No speech-to-text engine is set up. {HOW_TO_ENABLE}") -> None:
         self._reason = reason

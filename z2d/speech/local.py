@@ -38,6 +38,8 @@ class LocalEngine:
     """
 
     name: str
+    packages: tuple[str, ...] = ()
+    endpoint: str | None = None
     memory_bytes = 0
     caution: str | None = None
 
@@ -115,6 +117,7 @@ class FasterWhisper(LocalEngine):
     """faster-whisper with a model in a local folder; nothing is ever downloaded."""
 
     name = "faster-whisper"
+    packages = ("faster-whisper", "ctranslate2")
 
     def __init__(self, folder: Path | None) -> None:
         super().__init__()
@@ -180,6 +183,7 @@ class PocketSphinx(LocalEngine):
     """pocketsphinx with the English model inside its package: small, quick, and often wrong."""
 
     name = "pocketsphinx"
+    packages = ("pocketsphinx",)
     memory_bytes = 2 << 30
     caution = (
         "Recognised by pocketsphinx, a small recogniser of English without punctuation: "

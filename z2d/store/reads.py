@@ -174,7 +174,7 @@ async def file(db: Database, job_id: int, file_id: int) -> FileInfo:
 
 _TRANSCRIPT = """
     SELECT t.id, t.language, t.source, t.engine, t.model, t.format, t.segments, t.words, t.coverage, t.translated,
-        t.warnings
+        t.warnings, t.provenance
     FROM transcripts t JOIN job_list j ON j.id = t.job_id
     WHERE t.job_id = $1 AND t.is_primary
 """

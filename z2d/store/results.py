@@ -123,8 +123,8 @@ async def save_metadata(connection: Any, job_id: int, found: Metadata) -> None:
 _FORGET_TRANSCRIPTS = "DELETE FROM transcripts WHERE job_id = $1 AND is_primary"
 _SAVE_TRANSCRIPT = """
     INSERT INTO transcripts (job_id, language, source, engine, model, format, is_primary, segments, words, coverage,
-                             translated, warnings)
-    VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8, $9, $10, $11)
+                             translated, warnings, provenance)
+    VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8, $9, $10, $11, $12)
     RETURNING id
 """
 # A cue is found by its own words and by those of the next cue, so that phrases across the border are found; where the
@@ -160,6 +160,7 @@ async def save_transcript(connection: Any, job_id: int, found: Transcript) -> No
         clean_real(found.coverage),
         found.translated,
         [clean_text(warning, _NAME_LIMIT) for warning in found.warnings[:_LIST_LIMIT]],
+        clean_json(found.provenance.model_dump(mode="json")) if found.provenance else None,
     )
     for first in range(0, len(found.cues), _CUES_AT_ONCE):
         cues = found.cues[first : first + _CUES_AT_ONCE + 2]

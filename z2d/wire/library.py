@@ -146,6 +146,30 @@ class TranscriptSource(StrEnum):
     IMPORTED = "IMPORTED"
 
 
+class ModelUse(Wire):
+    """What was asked of a language model, and what it cost."""
+
+    calls: int = Field(0, description="Answers that were paid for")
+    cached: int = Field(0, description="Answers that an earlier run had kept")
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = Field(None, description="As the endpoint says it, else by the configured prices, if any")
+    estimated: bool = Field(False, description="The endpoint did not count its tokens: they are estimated by length")
+
+
+class Provenance(Wire):
+    """How a result came about: enough to say why two of them differ."""
+
+    z2: str
+    python: str
+    tools: dict[str, str] = Field(default={}, description="Version of each library that took part")
+    machine: str
+    endpoint: str | None = Field(None, description="Of a language model or a speech service: its address")
+    prompt_hash: str | None = Field(None, description="Of a language model: what it was told to do, as a hash")
+    options: dict[str, Any] = {}
+    use: ModelUse | None = None
+
+
 class TranscriptHead(Wire):
     """What a transcript is, without its text."""
 
@@ -159,6 +183,7 @@ class TranscriptHead(Wire):
     coverage: float | None = Field(None, description="Spoken share of the media's length, 0-1")
     translated: bool = False
     warnings: list[str] = []
+    provenance: Provenance | None = None
 
 
 class Transcript(TranscriptHead):
@@ -195,30 +220,6 @@ class Keyword(Wire):
     term: str
     weight: float
     start_ms: int | None = None
-
-
-class ModelUse(Wire):
-    """What was asked of a language model, and what it cost."""
-
-    calls: int = Field(0, description="Answers that were paid for")
-    cached: int = Field(0, description="Answers that an earlier run had kept")
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float | None = Field(None, description="As the endpoint says it, else by the configured prices, if any")
-    estimated: bool = Field(False, description="The endpoint did not count its tokens: they are estimated by length")
-
-
-class Provenance(Wire):
-    """How a result came about: enough to say why two of them differ."""
-
-    z2: str
-    python: str
-    tools: dict[str, str] = Field(default={}, description="Version of each library that took part")
-    machine: str
-    endpoint: str | None = Field(None, description="Of a language model: its address")
-    prompt_hash: str | None = Field(None, description="Of a language model: what it was told to do, as a hash")
-    options: dict[str, Any] = {}
-    use: ModelUse | None = None
 
 
 class Analysis(Wire):

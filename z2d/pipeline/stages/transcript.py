@@ -12,12 +12,13 @@ from z2d.media.faults import MediaFault
 from z2d.media.tracks import Track
 from z2d.pipeline import wording
 from z2d.pipeline.listening import listen, spoken_language
+from z2d.pipeline.origin import provenance
 from z2d.pipeline.policy import RULES
 from z2d.pipeline.progress import Report
 from z2d.pipeline.stage import Done, Retry, Skipped, Work
 from z2d.speech.engine import Engine, Hearing, SpeechFault
 from z2d.wire.jobs import LogLevel, StageName
-from z2d.wire.library import Artefact, FileKind, Segment, Transcript, TranscriptSource
+from z2d.wire.library import Artefact, FileKind, Provenance, Segment, Transcript, TranscriptSource
 from z2d.wire.reasons import ErrorClass
 
 THIN_COVERAGE = 0.3
@@ -138,6 +139,7 @@ class TranscriptStage:
         return await self._store(work, transcript, [described])
 
     async def _store(self, work: Work, transcript: Transcript, originals: Sequence[Artefact]) -> Done:
+        transcript = transcript.model_copy(update={"provenance": await asyncio.to_thread(origin_of, work, transcript)})
         data = transcript.model_dump_json(indent=1).encode()
         written = await asyncio.to_thread(work.folder.write, "transcript/transcript.json", data)
         share = f", {transcript.coverage:.0%} of the video" if transcript.coverage is not None else ""
@@ -240,6 +242,15 @@ def transcript_heard(engine: Engine, hearing: Hearing, duration_ms: int | None) 
         warnings=[*([engine.caution] if engine.caution else []), *hearing.warnings],
         cues=hearing.cues,
     )
+
+
+def origin_of(work: Work, transcript: Transcript) -> Provenance:
+    """What took part in making a transcript."""
+    engine = work.tools.speech
+    if transcript.source is not TranscriptSource.ASR:
+        return provenance(["yt-dlp"], options={"languages": work.job.options.languages})
+    options = {"language": spoken_language(work), "chunk_ms": work.tools.speech_chunk_ms}
+    return provenance(engine.packages, endpoint=engine.endpoint, options=options)
 
 
 def _origin(transcript: Transcript) -> str:
