@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from z2d.store import outbox
 from z2d.store.lines import append_lines, line, notify
 from z2d.wire.jobs import FINISHED, JobStatus, LogLevel, Outcome
 
@@ -35,8 +36,9 @@ _CHILDREN = """
         (array_agg(error_message ORDER BY position, id) FILTER (WHERE status = 'FAILED'))[1] AS error_message
     FROM jobs WHERE parent_id = $1
 """
-_STATE = "SELECT status, outcome FROM jobs WHERE id = $1"
-_PROGRESS = "UPDATE jobs SET progress = $2 WHERE id = $1 AND status = 'WAITING'"
+_STATE = "SELECT status, outcome, run_token FROM jobs WHERE id = $1"
+# naming the status, which stays, makes the trigger tell everybody who watches
+_PROGRESS = "UPDATE jobs SET progress = $2, status = 'WAITING' WHERE id = $1 AND status = 'WAITING'"
 _END = """
     UPDATE jobs SET status = $2, outcome = $3, error_class = $4, error_message = $5, progress = 1
     WHERE id = $1
@@ -64,6 +66,8 @@ async def settle(connection: Any, parent_id: int) -> None:
     await connection.execute(
         _END, parent_id, status, outcome, children["error_class"] if failed else None, said if failed else None
     )
+    if state["status"] == JobStatus.WAITING:
+        await outbox.note_end(connection, parent_id, state["run_token"], status, outcome, children["error_class"])
     level = LogLevel.INFO if outcome == Outcome.FULL else LogLevel.WARNING
     last = await append_lines(connection, parent_id, [line(level, None, "z2", farewell(children))])
     await notify(connection, {parent_id: last})

@@ -52,9 +52,15 @@ class MetadataStage:
                 return await _a_list(work, found)
             info = {**found, **work.job.listed}
         metadata = metadata_of(info, url=work.job.url, media_key=media_key(info))
+        path = work.folder.write("source/metadata.json", metadata.model_dump_json(indent=1).encode())
         _tell(work, metadata)
-        info_json = await work.folder.artefact(FileKind.INFO_JSON, work.folder.path("source/info.json"), mime=JSON)
-        return Done(artefacts=[info_json, await _written(work, metadata)], metadata=metadata)
+        return Done(
+            artefacts=[
+                await work.folder.artefact(FileKind.INFO_JSON, work.folder.path("source/info.json"), mime=JSON),
+                await work.folder.artefact(FileKind.METADATA_JSON, path, mime=JSON),
+            ],
+            metadata=metadata,
+        )
 
     async def _ask(self, work: Work) -> dict[str, Any] | Listing:
         look = work.tools.ytdlp.extract if work.job.is_child else work.tools.ytdlp.look
@@ -83,17 +89,7 @@ async def _a_list(work: Work, found: Listing) -> Done:
     left = {"named twice": found.repeated, "unreadable": found.broken, "without a date": found.undated}
     work.say("; ".join([said, *(f"{count} {word}" for word, count in left.items() if count)]) + ".")
     listed = await work.folder.artefact(FileKind.INFO_JSON, work.folder.path("source/list.json"), mime=JSON)
-    return Done(
-        artefacts=[listed, await _written(work, metadata)],
-        checkpoint={"is_list": True},
-        metadata=metadata,
-        entries=found.entries,
-    )
-
-
-async def _written(work: Work, metadata: Metadata) -> Artefact:
-    path = work.folder.write("source/metadata.json", metadata.model_dump_json(indent=1).encode())
-    return await work.folder.artefact(FileKind.METADATA_JSON, path, mime=JSON)
+    return Done(artefacts=[listed], checkpoint={"is_list": True}, metadata=metadata, entries=found.entries)
 
 
 def _tell(work: Work, metadata: Metadata) -> None:
