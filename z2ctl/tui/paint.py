@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -95,6 +95,37 @@ def highlight(text: str, role: str, found: Iterable[tuple[int, int]], match_role
         at = end
     if at < len(text):
         out.append(Span(text[at:], role))
+    return out
+
+
+def wrap_words(text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells, broken at spaces where there are any."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if cells(longer) <= width:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        *whole, line = chop_cells(word, width) if cells(word) > width else [word]
+        lines.extend(whole)
+    return [*lines, line]
+
+
+def drop_cells(spans: Iterable[Span], count: int) -> list[Span]:
+    """The spans without their first `count` cells."""
+    out: list[Span] = []
+    for text, role in spans:
+        size = cells(text)
+        if count >= size:
+            count -= size
+            continue
+        if count:
+            text = text[len(clip(text, count, "")) :]
+            count = 0
+        out.append(Span(text, role))
     return out
 
 

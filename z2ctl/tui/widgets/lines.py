@@ -1,18 +1,17 @@
 """A long text of many items, of which only the visible lines are ever drawn: log, transcript, documents.
 
 An item has a head (a time, a level: columns that are never wrapped) and a body. The view knows nothing of what the
-items mean; subclasses say how to read one. It finds words, wraps, scrolls sideways, keeps a cursor on an item, and
-can follow the end. A hundred thousand items cost what the forty visible ones cost.
+items mean; subclasses say how to read one. It wraps, scrolls sideways, keeps a cursor on an item, and can follow the
+end; `finding` finds words in it. A hundred thousand items cost what the forty visible ones cost.
 """
 
 from __future__ import annotations
 
-import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from rich.cells import chop_cells
 from textual import events
@@ -21,7 +20,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from z2ctl.tui.paint import Painted, Span, cells, clip, highlight, width_of
+from z2ctl.tui.paint import Span, cells, drop_cells, highlight, width_of, wrap_words
+from z2ctl.tui.widgets.finding import Finding
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ LONGEST = 4000
 """Characters of one item that are drawn; the rest is named by its length. Copy and save keep all of it."""
 
 
-class LineView(Painted, ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
+class LineView(Finding[T], ScrollView, can_focus=True, inherit_bindings=False):
     """See the module. Subclasses give `head`, `body` and `body_role` of an item."""
 
     DEFAULT_CSS = "LineView { height: 1fr; overflow-y: scroll; scrollbar-size: 1 1; }"
@@ -49,15 +49,10 @@ class LineView(Painted, ScrollView, Generic[T], can_focus=True, inherit_bindings
 
     def __init__(self, *, node_id: str | None = None, follow: bool = False, wrap: bool = False) -> None:
         super().__init__(id=node_id)
-        self.items: list[T] = []
         self.following = follow
         self.new_below = 0
-        self.cursor: int | None = None
         self.wrapping = wrap
         self.word_wrap = False
-        self.needle = ""
-        self.pattern: re.Pattern[str] | None = None
-        self.matches: list[int] = []
         self._starts: array[int] = array("l", [0])
         self._widest = 0
         self._held = False
@@ -301,44 +296,6 @@ class LineView(Painted, ScrollView, Generic[T], can_focus=True, inherit_bindings
         self._jump(x=min(max(0, self.scroll_x + by), self.max_scroll_x))
         self.refresh()
 
-    # -- finding ---------------------------------------------------------------------------------------------------
-
-    def find(self, words: str) -> int:
-        """Mark every place where `words` stand, upper or lower case alike: how many items have them."""
-        self.needle = words
-        self.pattern = re.compile(re.escape(words), re.IGNORECASE) if words else None
-        self._find_matches()
-        self.refresh()
-        self._say()
-        return len(self.matches)
-
-    def _found(self, item: T) -> bool:
-        return self.pattern is not None and self.pattern.search(self.body(item)) is not None
-
-    def _find_matches(self) -> None:
-        self.matches = [i for i, item in enumerate(self.items) if self._found(item)] if self.pattern else []
-
-    def next_match(self, by: int = 1) -> bool:
-        """Go to the next (or previous) match, around the end: whether there is one."""
-        if not self.matches:
-            return False
-        here = self.cursor if self.cursor is not None else self._top_item() - 1
-        if by > 0:
-            to = next((m for m in self.matches if m > here), self.matches[0])
-        else:
-            to = next((m for m in reversed(self.matches) if m < here), self.matches[-1])
-        self.move_cursor(to, centre=True)
-        return True
-
-    def match_words(self) -> str:
-        """Where among the matches the cursor is: "3/17", or "no match"."""
-        if self.pattern is None:
-            return ""
-        if not self.matches:
-            return "no match"
-        at = bisect_right(self.matches, self.cursor) if self.cursor is not None else 0
-        return f"{at}/{len(self.matches)}"
-
     # -- drawing ---------------------------------------------------------------------------------------------------
 
     def set_wrap(self, wrapping: bool) -> None:
@@ -421,34 +378,3 @@ class LineView(Painted, ScrollView, Generic[T], can_focus=True, inherit_bindings
             self.move_cursor(index)
             if event.chain == 2:
                 self.post_message(self.Chosen(self, index))
-
-
-def wrap_words(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells, broken at spaces where there are any."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if cells(longer) <= width:
-            line = longer
-            continue
-        if line:
-            lines.append(line)
-        *whole, line = chop_cells(word, width) if cells(word) > width else [word]
-        lines.extend(whole)
-    return [*lines, line]
-
-
-def drop_cells(spans: Iterable[Span], count: int) -> list[Span]:
-    """The spans without their first `count` cells."""
-    out: list[Span] = []
-    for text, role in spans:
-        size = cells(text)
-        if count >= size:
-            count -= size
-            continue
-        if count:
-            text = text[len(clip(text, count, "")) :]
-            count = 0
-        out.append(Span(text, role))
-    return out
