@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 URL    ?=
 READY  := $(VENV)/.ready
 
-.PHONY: help run test check format docs bench constraints clean
+.PHONY: help run test test-all check format docs bench constraints clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ run: $(READY)    ## take URL=... (default: the sample clip) through the whole pi
 	@$(BIN)/z2ctl run $(if $(URL),-- "$(URL)")
 
 test: $(READY)   ## the tests; they need no internet
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow'
+
+test-all: $(READY) ## with the slow ones: real terminals, kills at every point, hostile text on every screen
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: $(READY)  ## format, lint, types, import contracts

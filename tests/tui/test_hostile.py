@@ -30,6 +30,8 @@ from tests.tui.test_terminal import OWN_SEQUENCES
 from z2ctl.tui.feed import clean
 from z2ctl.tui.screens.dashboard import Dashboard
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = (
     "[/",
     "[/red]",

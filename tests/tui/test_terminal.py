@@ -17,6 +17,8 @@ import pytest
 from tests.support import eventually_sync
 from tests.tui.terminal import Terminal, dashboard_on, fake_daemon
 
+pytestmark = pytest.mark.slow
+
 LEFT = b"\x1b[?1049l"
 CURSOR = b"\x1b[?25h"
 OWN_SEQUENCES = re.compile(

@@ -21,6 +21,7 @@ from tests.site import Site, site_in_thread
 from tests.support import ROOT, eventually_sync, short_tmp
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not on this machine"),
 ]

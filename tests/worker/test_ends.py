@@ -136,6 +136,7 @@ async def test_a_stop_and_a_wish_in_the_same_tick(dsn: str, desk: Desk, site: Si
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.slow
 async def test_killed_at_every_point_of_every_stage_and_going_on(
     dsn: str, desk: Desk, site: Site, db: Database
 ) -> None:
