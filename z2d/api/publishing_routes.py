@@ -25,7 +25,9 @@ _PUBLISH = (
         path={"job_id": 1},
         body={"target": "library", "force": True},
     ),
-    Example(name="unfinished", summary="Only a completed job can be published", path={"job_id": 3}, body={}, status=409),
+    Example(
+        name="unfinished", summary="Only a completed job can be published", path={"job_id": 3}, body={}, status=409
+    ),
     Example(
         name="unknown",
         summary="A target that is not configured",
