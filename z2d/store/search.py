@@ -88,12 +88,15 @@ def ranked_sql(query: SearchQuery, asked: Asked) -> tuple[str, list[Any]]:
                 max(seqs) AS seqs, coalesce(max(found), 0) AS found
             FROM found GROUP BY job_id
         )
-        SELECT f.*, f.score::text AS mark, (SELECT count(*) FROM cue) >= {MOST_CUES}
-            OR (SELECT count(*) FROM described) >= {MOST_TEXTS} OR (SELECT count(*) FROM summed) >= {MOST_TEXTS} AS cut
-        FROM scored f JOIN jobs j ON j.id = f.job_id
-        WHERE {conditions}
-        ORDER BY f.score DESC, f.job_id DESC
-        LIMIT {int(query.limit) + 1}
+        SELECT best.*, best.score::text AS mark, job.*, m.webpage_url,
+            (SELECT count(*) FROM cue) >= {MOST_CUES} OR (SELECT count(*) FROM described) >= {MOST_TEXTS}
+                OR (SELECT count(*) FROM summed) >= {MOST_TEXTS} AS cut
+        FROM (
+            SELECT f.* FROM scored f JOIN jobs j ON j.id = f.job_id WHERE {conditions}
+            ORDER BY f.score DESC, f.job_id DESC LIMIT {int(query.limit) + 1}
+        ) best
+        JOIN job_list job ON job.id = best.job_id LEFT JOIN job_metadata m ON m.job_id = best.job_id
+        ORDER BY best.score DESC, best.job_id DESC
     """  # noqa: S608 - put together from words of this module and of filtering; what was given is a parameter
     return text, args
 
@@ -239,17 +242,12 @@ def _unmarked(shown: str, least: int) -> tuple[str, Marks]:
 
 # ------------------------------------------------------------------ the answer
 
-_JOBS = """
-    SELECT j.*, m.webpage_url FROM job_list j LEFT JOIN job_metadata m ON m.job_id = j.id WHERE j.id = ANY($1)
-"""
-
 
 @dataclass(slots=True)
 class _Found:
     """What was read for one page."""
 
     least: int  # words of the shortest phrase that is wanted
-    jobs: dict[int, Any]
     places: dict[int, list[_Place]]
     cues: dict[tuple[int, int], Any] = field(default_factory=dict)  # what is said at a transcript's seq
     texts: dict[int, Any] = field(default_factory=dict)  # of jobs that have no place in a transcript
@@ -268,7 +266,7 @@ async def search(db: Database, query: SearchQuery, *, link: Link = lambda url, m
         rows = await connection.fetch(text, *args)
         ranked = rows[: query.limit]
         found = await _read_page(connection, asked, ranked, query.moments)
-    hits = [_hit(row, found, query, link) for row in ranked if row["job_id"] in found.jobs]
+    hits = [_hit(row, found, query, link) for row in ranked]
     return SearchPage(
         # without a mark it was found by the rules of another language only
         items=[hit for hit in hits if hit.marks],
@@ -280,33 +278,32 @@ async def search(db: Database, query: SearchQuery, *, link: Link = lambda url, m
 
 async def _read_page(connection: Any, asked: Asked, ranked: Sequence[Any], moments: int) -> _Found:
     questions = [list(asked.by_config), list(asked.by_config.values())]
-    ids = [row["job_id"] for row in ranked]
-    jobs = {row["id"]: row for row in await connection.fetch(_JOBS, ids)}
-    found = _Found(asked.least, jobs, await _places(connection, ranked, questions))
+    found = _Found(asked.least, await _places(connection, ranked, questions))
     if shown := [place for places in found.places.values() for place in places[:moments]]:
         rows = await connection.fetch(_SHOWN, *map(list, zip(*shown, strict=True)), asked.of_transcripts)
         found.cues = {(row["transcript_id"], row["seq"]): row for row in rows}
-    if silent := [job_id for job_id in ids if not found.places[job_id]]:
+    if silent := [job_id for job_id, places in found.places.items() if not places]:
         rows = await connection.fetch(_TEXTS, silent, asked.of_texts, *questions)
         found.texts = {row["job_id"]: row for row in rows}
     return found
 
 
 def _hit(row: Any, found: _Found, query: SearchQuery, link: Link) -> SearchHit:
-    job = found.jobs[row["job_id"]]
     places = found.places[row["job_id"]]
     moments = []
     for place in places[: query.moments]:
-        cue = found.cues[place.transcript_id, place.seq]
+        cue = found.cues.get((place.transcript_id, place.seq))
+        if cue is None:  # this transcript has been replaced in this very moment
+            continue
         snippet, marks = _unmarked(cue["shown"], found.least)
-        address = link(job["webpage_url"] or job["url"], cue["start_ms"])
+        address = link(row["webpage_url"] or row["url"], cue["start_ms"])
         moments.append(
             Moment(start_ms=cue["start_ms"], end_ms=cue["end_ms"], snippet=snippet, marks=marks, link=address)
         )
     name, shown = _best_text(found.texts.get(row["job_id"]))
     snippet, marks = (moments[0].snippet, moments[0].marks) if moments else _unmarked(shown, found.least)
     return SearchHit(
-        job=job_summary(job),
+        job=job_summary(row),
         score=float(row["score"]),
         field="transcript" if moments else name,
         snippet=snippet,
