@@ -1,5 +1,7 @@
 """The app: what the feed says goes into the state, and the screen on top is told. `run` is the door.
 
+What it asks the daemon for (pages, logs) is in `reading`, its list of all commands in `commands`.
+
 It never leaves by itself: a daemon that is away, refuses or hangs is something to show. It leaves the terminal as it
 was, also when it is ended by a signal or by a fault of its own.
 """
@@ -13,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from textual.screen import Screen
 
 from z2ctl.client import Endpoint
 from z2ctl.tui import keymap, settings, terminal, themes, work
-from z2ctl.tui.desk import Desk
+from z2ctl.tui.commands import Commands
 from z2ctl.tui.feed import Feed
 from z2ctl.tui.filters import LastNet
 from z2ctl.tui.jobs import Change, Job, Query
@@ -33,27 +34,19 @@ from z2ctl.tui.messages import (
     JobCame,
     JobGone,
     JobMoved,
-    LogCame,
-    LogEnded,
     Lost,
     Refused,
     Snapshot,
     StatsCame,
 )
+from z2ctl.tui.reading import Reading
 from z2ctl.tui.screens.base import Z2Screen
 from z2ctl.tui.screens.dashboard import Dashboard
-from z2ctl.tui.screens.dialogs import Choice, Confirm, Dialog, Help, Menu
+from z2ctl.tui.screens.dialogs import Confirm, Dialog
 from z2ctl.tui.state import Phase
-from z2ctl.tui.widgets.job_table import JobTable
-from z2ctl.tui.widgets.log_view import Entry, LogView
-from z2d.wire import errors
-
-PAGE = 100
-MOST_AGAIN = 500
-"""Rows that are read again after the line was lost; older history does not change."""
 
 
-class Z2App(Desk):
+class Z2App(Reading, Commands):
     """The wiring; see the module."""
 
     TITLE = "z2"
@@ -78,10 +71,7 @@ class Z2App(Desk):
         self.animation_level = "none"
         self._net = LastNet(ascii_only=self.ascii_only)
         self._memory_path = memory_path
-        self._mouse_on = True
         self._back = False
-        self._held: list[LogCame] = []
-        self._following: LogView | None = None
         for each in themes.themes():
             self.register_theme(each)
         self.theme = themes.NAMES[theme]
@@ -138,15 +128,6 @@ class Z2App(Desk):
         held, self._held = self._held, []
         for event in held:
             self.on_log_came(event)
-
-    @property
-    def _top(self) -> Z2Screen | None:
-        """The screen to tell; a dialog on top stops the telling, and with it every repaint below."""
-        return self.screen if self._screen_is_ready else None  # type: ignore[return-value]
-
-    @property
-    def _screen_is_ready(self) -> bool:
-        return bool(self.screen_stack) and isinstance(self.screen, Z2Screen) and self.screen.is_mounted
 
     # -- what the feed says ----------------------------------------------------------------------------------------
 
@@ -241,125 +222,6 @@ class Z2App(Desk):
         if self._top:
             self._top.line_changed()
 
-    # -- the list --------------------------------------------------------------------------------------------------
-
-    @property
-    def _table(self) -> JobTable | None:
-        base = self.screen_stack[0] if self.screen_stack else None
-        return base.query_one(JobTable) if isinstance(base, Dashboard) and base.is_mounted else None
-
-    @property
-    def _at_top(self) -> bool:
-        return self._table is None or self._table.at_top
-
-    def load_list(self, query: Query | None = None) -> None:
-        """Read the list, or another one; the answer to an older question is dropped."""
-        window = self.state.window
-        fresh = query is not None or not window.rows
-        number = window.ask(query)
-        limit = PAGE if fresh else min(MOST_AGAIN, max(PAGE, len(window.rows)))
-        work.start(self, partial(self._read_page, number, limit, None, fresh=fresh), "list")
-
-    def load_more(self) -> None:
-        """Read the next page."""
-        window = self.state.window
-        if window.cursor is not None and not window.loading:
-            window.loading = True
-            read = partial(self._read_page, window.generation, PAGE, window.cursor, fresh=False)
-            work.start(self, read, "list")
-
-    async def _read_page(self, number: int, limit: int, cursor: str | None, *, fresh: bool) -> None:
-        window = self.state.window
-        query: dict[str, Any] = {"limit": limit, **_params(window.query)}
-        if cursor:
-            query["cursor"] = cursor
-        try:
-            page = await self.feed.call(lambda client: client.jobs(**query))
-            jobs = [Job.from_wire(item) for item in page["items"]]
-        except errors.Z2Error as error:
-            window.loading = False
-            if self.state.line.live:
-                self.say(error.detail, "error")
-            return
-        if number != window.generation:
-            return
-        first = self._table.first_visible() if self._table else None
-        if cursor:
-            window.append(jobs, page["total"], page["next_cursor"])
-        elif fresh:
-            window.fill(jobs, page["total"], page["next_cursor"])
-        else:
-            window.renew(jobs, page["total"], page["next_cursor"])
-        if self._table and isinstance(self.screen, Dashboard):
-            self._table.rows_changed(first=first)
-            self.screen.list_changed(Change.WAITING)
-            if fresh:
-                self.screen.post_message(JobTable.Selected(self.state.selected or 0))
-
-    def select_job(self, job_id: int) -> None:
-        """Put the list's cursor on a job; it is brought in if it waits."""
-        window = self.state.window
-        if job_id in window.waiting and window.query.live:
-            window.surface()
-        if self._table is None:
-            return
-        self._table.rows_changed()
-        self._table.reveal(job_id)
-        if isinstance(self.screen, Dashboard):
-            self.screen.list_changed(Change.WAITING)
-
-    # -- logs ------------------------------------------------------------------------------------------------------
-
-    def watch_log(self, view: LogView) -> None:
-        """Live lines for a view, from its last one on."""
-        if view.job_id is None:
-            return
-        worker = self.log_worker
-        name = f"log {view.job_id}"
-        if self._following is view and worker is not None and worker.is_running and worker.name == name:
-            return
-        self._following = view
-        self.log_worker = work.start(self, partial(self.feed.watch_log, view.job_id, view.last_seq), "log", name)
-
-    def unwatch_log(self) -> None:
-        """No log is on the screen."""
-        self._following = None
-        if self.log_worker is not None:
-            self.log_worker.cancel()
-            self.log_worker = None
-
-    def on_log_came(self, event: LogCame) -> None:
-        """Lines for the view that is on the screen."""
-        if self._top is None:
-            self._held.append(event)  # a dialog is open: what is below it stays still
-            return
-        view = self._following
-        if view is None or view.job_id != event.job_id or not view.is_attached:
-            return
-        if event.first_seq is not None:
-            view.first_seq = event.first_seq
-        view.add(event.entries)
-
-    def on_log_ended(self, event: LogEnded) -> None:
-        """Nothing more will come; a reason is said."""
-        if event.reason and self.state.line.live:
-            self.say(f"Log of job {event.job_id}: {event.reason}", "warning")
-
-    def on_log_view_older_wanted(self, event: LogView.OlderWanted) -> None:
-        """Lines before the oldest one that is here."""
-        work.start(self, partial(self._read_older, event.view, event.before), "older")
-
-    async def _read_older(self, view: LogView, before: int) -> None:
-        job_id = view.job_id
-        try:
-            page = await self.feed.call(lambda client: client.logs(int(job_id or 0), before=before, limit=500))
-        except errors.Z2Error as error:
-            view.asking = False
-            self.say(error.detail, "error")
-            return
-        if view.is_attached and view.job_id == job_id:
-            view.add_older([Entry.from_wire(line) for line in page["items"]], int(page["first_seq"]))
-
     # -- other screens ---------------------------------------------------------------------------------------------
 
     def open_job(self, job_id: int) -> None:
@@ -390,85 +252,6 @@ class Z2App(Desk):
         if isinstance(self.screen, Z2Screen):
             self.screen.refresh_all()
 
-    def _actions(self) -> list[tuple[keymap.Key, str, list[str]]]:
-        """The actions that work here with their keys as they are bound now, in the order of the table."""
-        keys: dict[str, list[str]] = {}
-        for active in self.screen.active_bindings.values():
-            if active.binding.id:
-                keys.setdefault(active.binding.id, []).append(self.get_key_display(active.binding))
-        return [(key, key.action, keys[key.id]) for key in keymap.KEYS if key.id in keys]
-
-    def action_help(self) -> None:
-        """The keys that work here."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for key, _action, shown in self._actions():
-            groups.setdefault(keymap.SCOPES[key.scope], []).append((" ".join(shown), key.words))
-        self.push_screen(Help(f"Keys - rebind them in {settings.config_file()}", list(groups.items())))
-
-    def action_palette(self) -> None:
-        """Every action by its words, and jobs by their title."""
-        choices = [
-            Choice(("act", action), key.words, " ".join(shown), self.why_not(action))
-            for key, action, shown in self._actions()
-        ]
-        recent = self.state.window.rows[:50]
-        choices.extend(Choice(("open", job.id), f"Open {job.id}  {job.name}") for job in recent)
-        below = self.screen
-
-        def answered(value: tuple[str, Any] | None) -> None:
-            if value is None:
-                return
-            kind, what = value
-            if kind == "open":
-                self.open_job(int(what))
-            else:
-                self.run_worker(self._act(str(what), below), group="palette")
-
-        self.push_screen(
-            Menu("All commands", choices, search="type to find a command or a job; a number opens it"), answered
-        )
-
-    async def _act(self, action: str, below: Screen[Any]) -> None:
-        node = below.focused or below
-        chain = [node, *node.ancestors] if node is not None else [below]
-        for each in (*chain, self):
-            if hasattr(each, f"action_{action.split('(', 1)[0]}"):
-                await self.run_action(action, default_namespace=each)
-                return
-
-    def action_theme(self) -> None:
-        """Ask for the colours."""
-        words = {
-            "dark": "Dark",
-            "light": "Light",
-            "terminal": "The terminal's own colours",
-            "terminal-light": "The terminal's own colours, on light",
-        }
-        now = next((name for name, theme in themes.NAMES.items() if theme == self.theme), "")
-        choices = [Choice(name, said, "now" if name == now else "") for name, said in words.items()]
-
-        def answered(name: str | None) -> None:
-            if name:
-                self.theme = themes.NAMES[name]
-                self.memory.theme = name
-
-        self.push_screen(Menu("Theme", choices), answered)
-
-    def action_mouse(self) -> None:
-        """Give the mouse to the terminal, or take it back."""
-        if not self.settings.mouse:
-            self.say("The mouse was left to the terminal at the start (--no-mouse)")
-            return
-        self._mouse_on = not self._mouse_on
-        if self._driver is not None:
-            self._driver.write(terminal.MOUSE_ON if self._mouse_on else terminal.MOUSE_OFF)
-            self._driver.flush()
-        self.say(
-            "The mouse works here again"
-            if self._mouse_on
-            else "The mouse is the terminal's: select as usual, m takes it back"
-        )
-
     async def action_quit(self) -> None:
         """Leave. A screen with a form has no such key: there q is a letter."""
         self.exit(0)
@@ -496,15 +279,6 @@ class Z2App(Desk):
         """Text pasted where nobody types."""
         if isinstance(self.screen, Z2Screen):
             self.pasted(event.text)
-
-
-def _params(query: Query) -> dict[str, Any]:
-    out: dict[str, Any] = {"sort": query.sort, "order": "desc" if query.descending else "asc"}
-    if query.statuses:
-        out["status"] = list(query.statuses)
-    if query.words:
-        out["q"] = query.words
-    return out
 
 
 def run(

@@ -9,14 +9,12 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
-from textual.widgets import Input
 
 from z2ctl import text as words
 from z2ctl.tui import documents, keymap, work
-from z2ctl.tui.jobs import SORTS, TABS, Change, Job, Query
+from z2ctl.tui.jobs import Change, Job
 from z2ctl.tui.paint import Span
-from z2ctl.tui.screens.base import Z2Screen
-from z2ctl.tui.screens.dialogs import Choice, Menu
+from z2ctl.tui.screens.listing import Listing
 from z2ctl.tui.state import Phase
 from z2ctl.tui.throttle import Debounce, Throttle
 from z2ctl.tui.widgets.bars import ActiveJobs, Rule, TabsRule
@@ -25,14 +23,6 @@ from z2ctl.tui.widgets.job_table import JobTable
 from z2ctl.tui.widgets.panes import FindInput, LogPane
 from z2d.wire import errors
 
-SORT_WORDS = {
-    "created_at": "created",
-    "finished_at": "finished",
-    "title": "title",
-    "status": "state",
-    "priority": "priority",
-}
-
 
 class ListBox(Vertical):
     """The tabs, the search line and the list: what zooms as one."""
@@ -40,7 +30,7 @@ class ListBox(Vertical):
     ALLOW_MAXIMIZE = True
 
 
-class Dashboard(Z2Screen):
+class Dashboard(Listing):
     """See the module."""
 
     BINDINGS = keymap.bindings("list")
@@ -68,7 +58,6 @@ class Dashboard(Z2Screen):
         self._bars: Throttle
         self._log_rest: Debounce
         self._preview_rest: Debounce
-        self._search_rest: Debounce
         self._detail: dict[str, Any] | None = None
 
     def compose(self) -> ComposeResult:
@@ -171,10 +160,6 @@ class Dashboard(Z2Screen):
         slots = self.desk.state.stats.get("slots")
         self.active_rule.display = bool(number)
         self.active_rule.say([Span(f"Active {number}" + (f"/{slots}" if slots else ""), "primary bold")])
-
-    def _retab(self) -> None:
-        self.tabs.marked = len(self.desk.state.marks)
-        self.tabs.changed(lit=self.table.has_focus)
 
     def _explain(self) -> None:
         """Why the list is empty, in the list."""
@@ -299,76 +284,6 @@ class Dashboard(Z2Screen):
         """To the end of what is loaded; the next page comes."""
         self.table.end()
 
-    def action_tab(self, tab: str) -> None:
-        """One status tab."""
-        self.show(replace(self.desk.state.window.query, tab=tab))
-
-    def action_turn_tab(self, by: int) -> None:
-        """The next or previous status tab."""
-        names = [name for name, _ in TABS]
-        here = names.index(self.desk.state.window.query.tab)
-        self.action_tab(names[(here + by) % len(names)])
-
-    def show(self, query: Query) -> None:
-        """Another list; the marks go, for they were made in the old one."""
-        state, memory = self.desk.state, self.desk.memory
-        if query == state.window.query:
-            return
-        state.marks.clear()
-        self.table.touched = False
-        memory.tab, memory.sort, memory.descending = query.tab, query.sort, query.descending
-        self.desk.load_list(query)
-        self.table.refresh()
-        self._retab()
-
-    def action_sort(self) -> None:
-        """Ask for the order."""
-        query = self.desk.state.window.query
-        choices = [
-            Choice(sort, SORT_WORDS[sort], ("▼" if query.descending else "▲") if sort == query.sort else "")
-            for sort in SORTS
-        ]
-
-        def answered(sort: str | None) -> None:
-            if sort:
-                self._sort_by(sort)
-
-        self.app.push_screen(Menu("Sort by", choices), answered)
-
-    def _sort_by(self, sort: str) -> None:
-        query = self.desk.state.window.query
-        if sort == query.sort:
-            self.action_reverse()
-        else:
-            self.show(replace(query, sort=sort, descending=sort not in ("title", "status")))
-
-    def action_reverse(self) -> None:
-        """The other way round."""
-        query = self.desk.state.window.query
-        self.show(replace(query, descending=not query.descending))
-
-    def action_mark(self) -> None:
-        """Mark the selected job, or take its mark away; then the next one."""
-        state = self.desk.state
-        if state.selected is None:
-            return
-        state.marks.symmetric_difference_update({state.selected})
-        self.table.row_changed(state.selected)
-        self.table.step(1)
-        self._retab()
-
-    def action_mark_all(self) -> None:
-        """Mark everything that is loaded."""
-        self.desk.state.marks.update(job.id for job in self.desk.state.window.rows)
-        self.table.refresh()
-        self._retab()
-
-    def action_mark_none(self) -> None:
-        """No marks."""
-        self.desk.state.marks.clear()
-        self.table.refresh()
-        self._retab()
-
     def action_cancel(self) -> None:
         """Cancel the marked jobs, or the selected one."""
         self.desk.ask_cancel(self.desk.state.targets())
@@ -435,37 +350,7 @@ class Dashboard(Z2Screen):
 
         self.app.push_screen(Statistics())
 
-    # -- searching -------------------------------------------------------------------------------------------------
-
-    def action_search(self) -> None:
-        """Open the search line."""
-        field = self.search
-        field.value = self.desk.state.window.query.words
-        field.open()
-
-    @on(Input.Changed, "#search")
-    def _typed(self) -> None:
-        if self.search.display:
-            self._search_rest.ask()
-
-    def _search(self) -> None:
-        field = self.search
-        self.show(replace(self.desk.state.window.query, words=field.value.strip()))
-
-    @on(Input.Submitted, "#search")
-    def _entered(self) -> None:
-        self._search_rest.cancel()
-        self._search()
-        self.search.display = False
-        self.set_focus(self.table, scroll_visible=False)
-
-    @on(FindInput.Left, "#search")
-    def _left(self) -> None:
-        self._search_rest.cancel()
-        field = self.search
-        field.display = False
-        self.set_focus(self.table, scroll_visible=False)
-        self.show(replace(self.desk.state.window.query, words=""))
+    # -- leaving -------------------------------------------------------------------------------------------------------
 
     def go_back(self) -> None:
         """Escape: from the log to the list, marks away, search away; it never leaves."""
@@ -485,19 +370,9 @@ class Dashboard(Z2Screen):
 
     # -- the mouse -------------------------------------------------------------------------------------------------
 
-    @on(TabsRule.Chosen)
-    def _tab_clicked(self, event: TabsRule.Chosen) -> None:
-        self.action_tab(event.tab)
-
     @on(ActiveJobs.Clicked)
     def _active_clicked(self, event: ActiveJobs.Clicked) -> None:
         self.desk.open_job(event.job_id)
-
-    @on(JobTable.HeaderClicked)
-    def _header_clicked(self, event: JobTable.HeaderClicked) -> None:
-        sort = {"AGE": "created_at", "TOOK": "finished_at", "TITLE": "title", "STATE": "status"}.get(event.column)
-        if sort:
-            self._sort_by(sort)
 
     @on(JobTable.Opened)
     def _opened(self, event: JobTable.Opened) -> None:
