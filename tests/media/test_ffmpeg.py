@@ -173,6 +173,41 @@ async def test_a_film_without_sound_has_none_to_give(ffmpeg: Ffmpeg, tmp_path: P
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240
 
 
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("media/bbb_rabbit320.mp4", 7.8),
+        ("media/bear.mp3", 6.3),
+        ("speech/jfk.flac", 11.0),
+        ("speech/french.aiff", 2.53),
+        ("media-broken/sample_fragmented.mp4", 1.0),
+    ],
+)
+async def test_samples_are_as_long_as_the_sound(ffmpeg: Ffmpeg, tmp_path: Path, name: str, seconds: float) -> None:
+    """16 kHz, mono, 16 bit: 32,000 bytes a second. The last file claims to last forty hours."""
+    target = tmp_path / "speech.pcm"
+    await ffmpeg.extract_samples(fixture(name), target)
+    assert target.stat().st_size / 32_000 == pytest.approx(seconds, abs=0.15)
+
+
+async def test_a_gap_in_the_sound_becomes_silence(ffmpeg: Ffmpeg, tmp_path: Path) -> None:
+    """Else everything said after it would be found too early."""
+    holed, target = tmp_path / "holed.mka", tmp_path / "speech.pcm"
+    # of eleven seconds the third to the sixth are missing, and the times know it
+    gap = ("-af", "aselect='not(between(t,3,6))'", "-fps_mode", "passthrough", "-c:a", "pcm_s16le")
+    site_media.make("-i", fixture("speech/jfk.flac"), *gap, holed)
+    await ffmpeg.extract_samples(holed, target)
+    samples = target.read_bytes()
+    assert len(samples) / 32_000 == pytest.approx(11, abs=0.15)
+    assert not any(samples[int(3.5 * 32_000) : int(5.5 * 32_000)])
+
+
+async def test_a_film_without_sound_has_no_samples(ffmpeg: Ffmpeg, tmp_path: Path) -> None:
+    with pytest.raises(MediaFault) as caught:
+        await ffmpeg.extract_samples(fixture("media/sample_video_only.mp4"), tmp_path / "speech.pcm")
+    assert caught.value.error_class is ErrorClass.CORRUPT
+
+
 def test_ffmpeg_is_found(tmp_path: Path) -> None:
     own = tmp_path / "ffmpeg"
     assert find_ffmpeg(own) is None
