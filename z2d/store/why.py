@@ -77,7 +77,8 @@ def _how_it_ended(facts: Any) -> str:
     match facts["status"]:
         case JobStatus.FAILED:
             where = f" in the {facts['stage']} stage" if facts["stage"] else ""
-            return f"It failed{where}: {facts['error_message'] or facts['error_class']} {hint(facts['error_class'], facts['site'])}"
+            cause = facts["error_message"] or facts["error_class"]
+            return f"It failed{where}: {cause} {hint(facts['error_class'], facts['site'])}"
         case JobStatus.CANCELLED:
             return f"It was cancelled; 'z2ctl retry {facts['id']}' runs it again."
     if facts["outcome"] == "DUPLICATE":
