@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,8 @@ from z2d.wire.jobs import JobOptions, Outcome, StageName
 from z2d.wire.library import Analysis, FileKind, Metadata, Transcript, TranscriptSource
 from z2d.wire.reasons import ErrorClass
 
-INSTALLATION = "test-stages"
+# Each test process has a mark of its own: tests that run side by side do not count each other's children.
+INSTALLATION = f"test-stages-{os.getpid()}"
 
 
 @pytest.fixture

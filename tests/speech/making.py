@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 from array import array
 from collections.abc import Callable, Sequence
@@ -13,7 +14,8 @@ from tests.support import fixture
 from z2d.media import process
 from z2d.speech import sound
 
-INSTALLATION = "test-speech"
+# Each test process has a mark of its own: tests that run side by side do not count each other's children.
+INSTALLATION = f"test-speech-{os.getpid()}"
 
 
 def samples_of(name: str) -> bytes:
