@@ -15,7 +15,12 @@ from hypothesis import strategies as st
 from tests.support import fixture
 from z2d.analysis.models import AnalysisRequest
 from z2d.analysis.offline import analyse_request
+from z2d.analysis.sentences import split
+from z2d.analysis.terms import Terms
+from z2d.analysis.timeline import Timeline
 from z2d.analysis.verify import find_quote
+from z2d.analysis.words import Lexicon
+from z2d.media import captions
 from z2d.wire.library import Analysis, Chapter, Segment, Word
 
 JFK = [
@@ -144,6 +149,28 @@ def test_speech_without_punctuation_is_cut_by_pauses() -> None:
     assert_grounded(found, cues, at - 900)
     assert max(len(one.quote.split()) for one in found.insights) <= 60
     assert found.stats["sentences"] > 10
+
+
+def test_sentences_of_automatic_captions_begin_and_end_where_people_do() -> None:
+    """Without punctuation there are silences, and words that open a sentence or cannot end one."""
+    timeline = Timeline(captions.read(fixture("captions-json3/en_air_temperature_asr.json3").read_bytes()))
+    found = [sentence.text for sentence in split(timeline)]
+    assert 15 <= sum(len(text.split()) for text in found) / len(found) <= 25
+    hanging = [text for text in found if text.split()[-1] in {"the", "a", "of", "to", "in", "and", "from", "is"}]
+    assert len(hanging) <= len(found) // 50
+    for whole in (
+        "i'm sweating already but air temperatures influence so much more than what we wear",
+        "as geographers one of our fundamental goals is to answer the question why is that happening here",
+        "actually humans have lived in siberia for the last 40 000 years",
+        "so we get a daily and annual air temperature cycle",
+    ):
+        assert whole in found
+
+
+def test_two_forms_of_one_phrase_are_one_term() -> None:
+    texts = ["Финансовый директор отвечает за отчет.", "Без финансового директора нет бюджета."] * 6
+    chosen = [term.key for term, _ in Terms(texts, Lexicon(" ".join(texts), "ru"), "Лекция").best(6)]
+    assert len([key for key in chosen if "финансов" in key]) == 1
 
 
 def test_title_and_description_alone() -> None:

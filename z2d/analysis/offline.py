@@ -19,7 +19,7 @@ from z2d.analysis.words import Lexicon
 from z2d.wire.library import Analysis, Chapter, Insight, Keyword, Segment
 
 BACKEND = "offline"
-VERSION = "1"
+VERSION = "2"
 """Raised when the same transcript would give another result."""
 
 _CLIP_WORDS = 60

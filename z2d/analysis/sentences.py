@@ -19,11 +19,23 @@ _ORDINAL = re.compile(r"(?:^|[\s(])\d{1,2}\.$")
 _MAX_WORDS = 45
 _PAUSED_WORDS = (10, 28)
 _PAUSE_MS = 700
-# words that often begin a sentence are worth a pause of so many milliseconds
+# how long a word takes, at most, that is spoken without a silence after it
+_WORD_MS, _LETTER_MS = 200, 50
+# words that often begin a sentence are worth a pause of so many milliseconds, words that hardly end one cost as much
 _OPENING_WORTH = 250
+_HANGING_COST = 500
 _OPENING = re.compile(
-    r"\s*(?:and|so|but|because|now|then|if|when|we|i|i'm|you|it|it's|this|that's|they|there|there's|he|she|what|how|okay"
-    r"|und|aber|also|dann|wenn|wir|ich|das|es|y|pero|et|mais|donc|alors|и|а|но|то есть|вот|это|поэтому|если)\b",
+    r"\s*(?:so|but|because|now|then|if|when|we|i|i'm|you|it|it's|this|that's|they|there|there's|he|she|what|how|okay"
+    r"|aber|also|dann|wenn|wir|ich|das|es|pero|mais|donc|alors|а|но|то есть|вот|это|поэтому|если)\b",
+    re.IGNORECASE,
+)
+_HANGING = re.compile(
+    r"\b(?:a|an|the|of|to|in|on|at|for|from|with|by|as|and|or|but|so|if|that|which|who|than|is|are|was|were|be|been|has"
+    r"|have|had|will|would|can|could|should|my|your|his|her|its|our|their|this|these|those|i|we|he|she|they|it's|i'm"
+    r"|not|very|really|just|like|some|any|every|no|more|most|because|when|where|there|there's|what|how|about|into"
+    r"|der|die|das|ein|eine|einen|und|oder|aber|von|zu|mit|für|auf|in|im|dass|wenn|ist|sind|el|la|los|las|un|una|de|del"
+    r"|y|o|que|en|con|por|para|es|le|les|des|du|et|ou|à|dans|pour|est|и|а|но|в|на|с|к|о|у|из|по|от|для|что|как|не"
+    r"|это|то|же|или|при|за|до|чтобы|если)\s*$",
     re.IGNORECASE,
 )
 
@@ -119,9 +131,10 @@ def _shorten(timeline: Timeline, start: int, end: int, punctuated: bool) -> list
             pieces.append((first, cut_at))
             first, words = cut_at, words - before
             offers = [(worth, place, count - before) for worth, place, count in offers if count - before >= least]
+        worth = pause + _form(timeline.text, at)
         if words >= least and at < end:
-            offers.append((pause + _OPENING_WORTH * bool(_OPENING.match(timeline.text, at)), at, words))
-        if not punctuated and words >= least and pause >= _PAUSE_MS:
+            offers.append((worth, at, words))
+        if not punctuated and words >= least and worth >= _PAUSE_MS:
             pieces.append((first, at))
             first, words, offers = at, 0, []
     if pieces and _size(timeline.text[first:end]) < least // 2:
@@ -129,21 +142,35 @@ def _shorten(timeline: Timeline, start: int, end: int, punctuated: bool) -> list
     return [*pieces, (first, end)]
 
 
+def _form(text: str, at: int) -> int:
+    """What the words before and after `at` say for a border there, as the milliseconds of a pause."""
+    opens = bool(_OPENING.match(text, at))
+    hangs = bool(_HANGING.search(text, max(0, at - 16), at))
+    return _OPENING_WORTH * opens - _HANGING_COST * hangs
+
+
 def _size(text: str) -> int:
-    return text.count(" ") + 1 + len(re.findall(rf"[{UNSPACED}]", text)) // 2
+    return len(text.split()) + len(re.findall(rf"[{UNSPACED}]", text)) // 2
 
 
 def _breaks(timeline: Timeline, start: int, end: int) -> list[tuple[int, int]]:
     """(position, silence before it in ms) of each timed word, or of each cue where words have no times."""
     breaks: list[tuple[int, int]] = []
+    before: tuple[int, int] | None = None  # the last word of the cue before
     for cue in range(timeline.cue_at(start), timeline.cue_at(end - 1) + 1):
         segment = timeline.cues[cue]
         gap = segment.start_ms - timeline.cues[cue - 1].end_ms if cue else 0
         words = timeline.word_times(cue)
         if not words:
             breaks.append((timeline.cue_start(cue), gap))
+            before = None
             continue
-        breaks.append((words[0][0], gap))
-        # a word that lasts long has a silence in it: 400 ms are a slow word
-        breaks += [(two[0], two[1] - one[1] - 400) for one, two in pairwise(words)]
+        if before is None:
+            breaks.append((words[0][0], gap))
+        timed = words if before is None else [before, *words]
+        # a word that lasts long has a silence in it
+        breaks += [
+            (two[0], two[1] - one[1] - _WORD_MS - _LETTER_MS * (two[0] - one[0] - 1)) for one, two in pairwise(timed)
+        ]
+        before = words[-1]
     return [(at, gap) for at, gap in breaks if start < at < end]

@@ -10,31 +10,31 @@ from collections import Counter
 from collections.abc import Iterable
 
 _ENGLISH = """
-a about above across actually after again against ago ah all almost along already also although always am among an and
-another any anybody anymore anyone anything anyway are aren around as ask asked asking at away back basically be
-became because become been before began behind being believe below best better between big bit both bring but by call
-called came can cannot case cause certain certainly come comes coming correct could couldn couple course day days
-definitely did didn different do does doesn doing don done down during each either else end enough especially etc even
-ever every everybody everyone everything exactly example far few fine first five for four from front full fun further
-gave get gets getting give given gives go goes going gone gonna good got gotta great guess guy guys had hadn half
-happen happened happens hard has hasn have haven having he hello hence her here hers herself hey hi him himself his
-hmm how however huge hundred i idea if in indeed instead interesting into is isn it its itself just keep kept kind
-kinda kinds knew know known knows last later least less let lets like likely literally little ll long longer look
-looked looking looks lot lots made main make makes making many matter may maybe me mean means might mine minute
-minutes moment month more most mostly much must my myself near nearly need needs never new next nice no nobody none
-nor not nothing now number obviously of off often oh ok okay old on once one ones only onto open or other others
-otherwise our ours ourselves out over own part particular people per perfect perhaps person piece place please point
-possible pretty probably put question questions quite rather re ready real really reason regarding remember right said
-same saw say saying says second seconds see seeing seem seemed seems seen self set seven several shall she should
-shouldn show side similar simply since six small so some somebody somehow someone something sometimes somewhat
-somewhere soon sort sorts specific start started starting starts still stop stuff such super sure take taken takes
-taking talk talked talking tell ten than thank thanks that thats the their theirs them themselves then there therefore
-these they thing things think thinking third this those though thought thousand three through time times to today
-together told too took toward towards tried true try trying turn turned two type uh um under understand until up upon
-us use used uses using usually various ve very via want wanted wants was wasn way ways we week weeks welcome well went
-were weren what whatever when whenever where wherever whether which while who whoever whole whom whose why will with
-within without won wonder word words work works would wouldn wow yeah year years yep yes yesterday yet you your yours
-yourself yourselves
+a about above absolutely across actually after again against ago ah all almost along already also although always am
+amazing among an and another any anybody anymore anyone anything anyway are aren around as ask asked asking at away
+awesome back basically be became because become been before began behind being believe below best better between big
+bit both bring but by call called came can cannot case cause certain certainly come comes coming cool correct could
+couldn couple course crazy day days definitely did didn different do does doesn doing don done down dude during each
+either else end enough especially etc even ever every everybody everyone everything exactly example far few fine first
+five for four from front full fun further gave get gets getting give given gives go goes going gone gonna good got
+gotta great guess guy guys had hadn half happen happened happens hard has hasn have haven having he hello hence her
+here hers herself hey hi him himself his hmm how however huge hundred i idea if in indeed instead interesting into is
+isn it its itself just keep kept kind kinda kinds knew know known knows last later least less let lets like likely
+literally little ll long longer look looked looking looks lot lots made main make makes making many matter may maybe
+me mean means might mine minute minutes moment month more most mostly much must my myself near nearly need needs never
+new next nice no nobody none nor not nothing now number obviously of off often oh ok okay old on once one ones only
+onto open or other others otherwise our ours ourselves out over own part particular people per perfect perhaps person
+personally piece place please point possible pretty probably put question questions quite rather re ready real really
+reason regarding remember right said same saw say saying says second seconds see seeing seem seemed seems seen self
+set seven several shall she should shouldn show side similar simply since six small so some somebody somehow someone
+something sometimes somewhat somewhere soon sort sorts specific start started starting starts still stop stuff such
+super sure take taken takes taking talk talked talking tell ten than thank thanks that thats the their theirs them
+themselves then there therefore these they thing things think thinking third this those though thought thousand three
+through time times to today together told too took totally toward towards tried true try trying turn turned two type
+uh um under understand until up upon us use used uses using usually various ve very via want wanted wants was wasn way
+ways we week weeks welcome well went were weren what whatever when whenever where wherever whether which while who
+whoever whole whom whose why will with within without won wonder word words work works would wouldn wow yeah year
+years yep yes yesterday yet you your yours yourself yourselves
 """
 _GERMAN = """
 ab aber alle allem allen aller alles als also am an ander andere anderen anders auch auf aus bei beim beispiel bereits
@@ -105,15 +105,22 @@ toch toen tot tussen twee u uit uw van veel vervolgens voor waar waarom wanneer 
 welke werd wie wij wil worden wordt zal ze zeer zei zelf zeggen zich zij zijn zo zoals zonder zou zouden
 """
 _RUSSIAN = """
-а без более был была были было быть в вам вас ваш вдруг ведь весь во вообще вот все всегда всего всем всех всё вы где
-говорит говорить год да даже два для до достаточно другие другой его ее если есть ещё еще её же за здесь и из или им
-именно иметь их к как какая какие какой когда который которая которые которое которого которой которых кстати кто ли
-лишь лучше мало между меня мне много может можно мой мы на над надо нас наш наша наши не него нее некоторые ней нет ни
-нибудь никогда них ничего но ну нужно о об один одна однако он она они оно опять от очень перед по под пожалуйста пока
-после потом потому почему почти при про просто раз раза с сам самый самого свой своих себе себя сегодня сейчас сказать
-скажем со собственно совсем так также такая такие такого такое такой там твой те тем теперь то тогда того тоже той
-только том тот три тут ты у уж уже хорошо хоть хотя чего чем через что чтобы чуть должен должна должны деле дело нам
-спасибо большое эта эти это этого этой этом этот этих эту я является
+а ага без более больше большое будет будут бы бывает был была были было быть в вам вами вас ваш ваша ваше вашего ваши
+вдруг ведь весь вещи вещь во во-вторых во-первых вообще вообщем вопрос вопросы вот времени время все всегда всего всем
+всех всё вы где где-то говорили говорим говорит говорить говоря год года году да даже два действительно делает делать
+деле дело для до должен должна должно должны допустим достаточно другие другой его ее ей ему если есть еще ещё ею её
+же за здесь знаете знать значит и из или им именно иметь их к как как-то какая какая-то какие какие-то каким-то
+каких-то какого-то какое-то какой какой-то каком какому какую-то когда конечно которая которого которое которой
+которые который которых кстати кто кто-то лет ли либо лишь лучше мало между меньше меня мне много могу могут мое можем
+может можете можно мой моя моё мы на наверно наверное над надо нам нами например нас наш наша нашего нашей нашем наши
+нашим нашу не него нее ней некоторые нет ни нибудь никогда ним ними них ничего но ну нужно о об общем один одна однако
+он она они оно опять от очень первую-то перед по поговорить под пожалуйста пока понимаете понимать понимаю понятно
+после потом потому почему почти при про происходит просто раз раза разные разный разных раньше с сам самая самого
+самое самые самый своего своей своим своими своих свой свою сделать себе себя сегодня сейчас скажем скажу сказал
+сказать скорее случае со собственно совсем соответственно спасибо стало станет стать так такая также такие таким
+такого такое такой такую там твой твоя те тебе тебя тем теперь то тогда того того-то тоже той только том тот три тут
+ты у угу уж уже хорошо хотел хотела хотелось хоть хотя целом части часть чего чего-то чем через что что-то чтобы чуть
+эта эти этим этих это этого этой этом этому этот эту я является
 """
 # signs, not words: a Chinese or Japanese term that holds one of these is cut out of a phrase
 _CHINESE = """

@@ -57,7 +57,7 @@ def short(*, topics: list[str], passage: str | None, minutes: int, language: str
             length = f"{minutes} minutes on " if minutes > 1 else "On "
             about = f"{length}{_listed(topics)}."
         else:
-            about = f"{title}: {', '.join(topics)}."
+            about = f"{f'{title}: ' if title else ''}{', '.join(topics)}."
     said = quoted(clipped(passage)) if passage else ""
     return " ".join(part for part in (about, said) if part) or title
 

@@ -121,7 +121,7 @@ class Terms:
         for score, term in scored:
             if len(chosen) == limit:
                 break
-            if not any(_overlap(term.key, other.key) for other, _ in chosen):
+            if not any(self._overlap(term.key, other.key) for other, _ in chosen):
                 chosen.append((term, round(score / top, 4)))
         return chosen
 
@@ -143,13 +143,16 @@ class Terms:
             worth *= 0.8
         return worth
 
+    def _overlap(self, one: str, two: str) -> bool:
+        """Whether two terms say nearly the same: they share more than half of the words of the shorter one."""
+        words_one, words_two = self._stems(one), self._stems(two)
+        if 2 * len(words_one & words_two) > min(len(words_one), len(words_two)):
+            return True
+        return (one in two or two in one) and not (one.isascii() and two.isascii())
 
-def _overlap(one: str, two: str) -> bool:
-    """Whether two terms say nearly the same: they share more than half of the words of the shorter one."""
-    words_one, words_two = set(one.split()), set(two.split())
-    if 2 * len(words_one & words_two) > min(len(words_one), len(words_two)):
-        return True
-    return (one in two or two in one) and not (one.isascii() and two.isascii())
+    def _stems(self, key: str) -> set[str]:
+        """The words of a term; in inflected languages the beginning of a long word stands for its forms."""
+        return {word if self._lexicon.language == "en" else word[:7] for word in key.split()}
 
 
 def stretches(term_places: list[int], sentences: list[Sentence], gap_ms: int) -> list[tuple[int, int, int]]:
