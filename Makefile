@@ -27,11 +27,12 @@ test: $(READY)   ## the tests; they need no internet
 test-all: $(READY) ## with the slow ones: real terminals, kills at every point, hostile text on every screen
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
-check: $(READY)  ## format, lint, types, import contracts
+check: $(READY)  ## format, lint, types, import contracts, systemd units
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -qq -p no:cacheprovider tests/systemd/test_units.py
 
 format: $(READY) ## write the format that check wants
 	@$(BIN)/ruff format .

@@ -51,7 +51,7 @@ class Endpoint(NamedTuple):
             if scheme not in ("http", "https"):
                 raise errors.UrlScheme(f"The daemon's address must start with http:// or https://, not {url!r}.")
             return cls(None, url.rstrip("/"), *_token(token_file, env))
-        return cls(socket=places.socket_path(env))
+        return cls(socket=places.socket_of_daemon(env))
 
     def words(self) -> str:
         """The place as a person would say it."""

@@ -190,21 +190,27 @@ async def test_the_account_at_the_other_end_is_checked(dsn: str, db: Database) -
     with short_tmp() as folder:
         async with running(dsn, db, folder, own_uid=own + 1) as world:
             assert (await world.call("GET", "/api/stats"))[0] == 403
-        async with running(dsn, db, folder, own_uid=own + 1, uids=frozenset({own})) as world:
+        async with running(dsn, db, folder, own_uid=own + 1, group=os.getegid()) as world:
             assert (await world.call("GET", "/api/stats"))[0] == 200
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can call as somebody else")
-@pytest.mark.parametrize(("allowed", "status"), [(frozenset(), 403), (frozenset({65534}), 200)])
-async def test_another_account_needs_to_be_named(dsn: str, db: Database, allowed: frozenset[int], status: int) -> None:
+@pytest.mark.parametrize(
+    ("first", "further", "group", "status"),
+    [(65534, [], None, 403), (65534, [], 4711, 403), (4711, [], 4711, 200), (65534, [4711, 4712], 4711, 200)],
+    ids=["no group", "not in it", "its first group", "one of its further groups"],
+)
+async def test_another_account_must_be_in_the_group(
+    dsn: str, db: Database, first: int, further: list[int], group: int | None, status: int
+) -> None:
     ask = (
-        "import os, socket, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        f"import os, socket, sys; os.setgroups({further}); os.setgid({first}); os.setuid(65534)\n"
         "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
         "s.sendall(b'GET /api/stats HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n')\n"
         "print(s.recv(100).split()[1].decode())"
     )
     with short_tmp() as folder:
-        async with running(dsn, db, folder, uids=allowed) as world:
+        async with running(dsn, db, folder, group=group) as world:
             world.socket.chmod(0o777)
             child = await asyncio.create_subprocess_exec(
                 "/usr/bin/env", "python3", "-c", ask, str(world.socket), stdout=asyncio.subprocess.PIPE

@@ -12,6 +12,7 @@ import hmac
 import os
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -25,6 +26,8 @@ UNIX_HOSTS = frozenset({"localhost", "z2d"})
 SUBPROTOCOL = "z2"
 SUBPROTOCOL_TOKEN = "bearer."  # noqa: S105 - the prefix before a token, not a token
 _UCRED = struct.Struct("3i")
+_SO_PEERGROUPS = 59  # since Linux 4.13; Python has no name for it
+_MOST_GROUPS = 256  # Python reads at most 1024 bytes of an option
 
 
 def hash_token(token: str) -> str:
@@ -41,13 +44,14 @@ class Auth:
         hosts: exact values of the Host header, port included where one is used ("127.0.0.1:8642"). Over a unix
             socket "localhost" and "z2d" are accepted besides.
         origins: exact web origins whose pages may call ("https://z2.example"); none by default.
-        uids: accounts that may use the unix socket besides root and the daemon's own.
+        group: the members of this group may use the unix socket, besides root and the daemon's own account. The
+            mode of the socket's file says the same; asking the kernel holds where a mode was changed by mistake.
     """
 
     token_hash: str | None = None
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
-    uids: frozenset[int] = frozenset()
+    group: int | None = None
     own_uid: int = field(default_factory=os.geteuid)
 
     def check_address(self, request: web.Request) -> None:
@@ -68,9 +72,9 @@ class Auth:
         Raises: Forbidden for an account that may not use the socket, Unauthorized without the right token.
         """
         if is_unix(request):
-            uid = peer_uid(request)
-            if uid not in self.uids | {0, self.own_uid}:
-                raise errors.Forbidden("this account may not use the socket")
+            uid, groups = peer(request)
+            if uid not in {0, self.own_uid} and self.group not in groups:
+                raise errors.Forbidden("this account is not in the group that may use the socket")
             return "local"
         given = bearer_token(request)
         if self.token_hash is None or given is None or not hmac.compare_digest(hash_token(given), self.token_hash):
@@ -83,10 +87,15 @@ def is_unix(request: web.Request) -> bool:
     return _socket(request).family == socket.AF_UNIX
 
 
-def peer_uid(request: web.Request) -> int:
-    """The account at the other end of a unix socket, as the kernel knows it."""
-    raw = _socket(request).getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    return int(_UCRED.unpack(raw)[1])
+def peer(request: web.Request) -> tuple[int, frozenset[int]]:
+    """The account at the other end of a unix socket and the groups it is in, as the kernel knows them."""
+    sock = _socket(request)
+    _, uid, gid = _UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    groups: tuple[int, ...] = ()
+    with suppress(OSError):  # an account in more groups than can be read is known by its first alone
+        raw = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
+        groups = struct.unpack(f"{len(raw) // 4}I", raw)
+    return uid, frozenset({gid, *groups})
 
 
 def bearer_token(request: web.Request) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -18,8 +19,10 @@ log = logging.getLogger(__name__)
 def live(work: Callable[[Notifier], Coroutine[Any, Any, None]]) -> int:
     """Run `work` until it ends or SIGTERM or SIGINT cancels it; the exit code of the process.
 
-    Expected trouble becomes one line; everything else is a fault of ours and comes with its traceback.
+    Expected trouble becomes one line; everything else is a fault of ours and comes with its traceback. When a process
+    that hangs is ended by the watchdog (SIGABRT), every thread says where it stood.
     """
+    faulthandler.enable()
     try:
         asyncio.run(_until_told(work))
     except DaemonTrouble as trouble:

@@ -22,7 +22,7 @@ from z2d.api.serve import serve as serve_api
 from z2d.api.uploads import Uploads
 from z2d.bus import Bus
 from z2d.config import Address, Settings
-from z2d.daemon import database, sites, state
+from z2d.daemon import database, sites, state, watchdog
 from z2d.daemon.housekeeping import Housekeeping, Keep
 from z2d.daemon.language_model import language_model
 from z2d.daemon.life import running
@@ -74,13 +74,14 @@ async def serve(settings: Settings, notifier: Notifier) -> None:
     with ExitStack() as held:
         _occupy(settings, held)
         sockets = [held.enter_context(unix_socket(settings.socket))]
-        names, auth = [str(settings.socket)], Auth()
+        group = settings.socket.stat().st_gid
+        names, auth = [str(settings.socket)], Auth(group=group)
         if settings.listen:
             bearer = _token(settings, settings.listen.host)
             sockets.append(held.enter_context(tcp_socket(*settings.listen)))
             bound = Address(settings.listen.host, sockets[-1].getsockname()[1])
             names.append(f"http://{bound}")
-            auth = Auth(token_hash=hash_token(bearer), hosts=host_names(*bound, settings.hosts))
+            auth = Auth(token_hash=hash_token(bearer), hosts=host_names(*bound, settings.hosts), group=group)
         async with _running_parts(settings, notifier) as parts:
             app = create_app(
                 db=parts.db,
@@ -108,7 +109,7 @@ async def serve(settings: Settings, notifier: Notifier) -> None:
                 await _until_ready(parts)
                 notifier.say("READY=1", f"STATUS=Ready at {', '.join(names)}")
                 log.info("z2d %s is ready at %s", parts.version.version, " and ".join(names))
-                await asyncio.Event().wait()
+                await watchdog.feed(notifier, parts.db, parts.listener, settings.socket)
 
 
 async def work(settings: Settings, notifier: Notifier) -> None:
@@ -121,7 +122,7 @@ async def work(settings: Settings, notifier: Notifier) -> None:
             await _until_ready(parts)
             notifier.say("READY=1", "STATUS=Working")
             log.info("the worker of z2d %s is ready", parts.version.version)
-            await asyncio.Event().wait()
+            await watchdog.feed(notifier, parts.db, parts.listener)
 
 
 async def migrate(settings: Settings, notifier: Notifier) -> None:
@@ -224,8 +225,6 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
             db, _keep(settings), jobs_dir=settings.state_dir / "jobs", library=settings.library_dir
         ).run
         services["uploads"] = partial(keep_uploads, db, settings.state_dir / "uploads")
-        if notifier.watchdog_s is not None:
-            services["watchdog"] = partial(_watch, db, notifier, notifier.watchdog_s)
         await opened.enter_async_context(running(services))
         prober = Prober(ytdlp, settings.state_dir / "probe", access=sites.access(settings))
         yield Parts(db, bus, listener, version, targets, prober)
@@ -286,22 +285,3 @@ async def _keep_up(db: Database) -> None:
         with suppress(DatabaseUnavailable):
             await upkeep(db)
         await asyncio.sleep(UPKEEP_S)
-
-
-async def _watch(db: Database, notifier: Notifier, period_s: float) -> None:
-    """Feed systemd's watchdog while this loop turns and the pool gives answers.
-
-    "The database is away" is an answer: restarting us would not bring it back. A pool that hangs is none.
-    """
-    while True:
-        try:
-            async with asyncio.timeout(period_s / 2):
-                await health.ping(db)
-        except DatabaseUnavailable:
-            pass
-        except TimeoutError:
-            log.error("the database pool gave no answer within %.0f s", period_s / 2)
-            await asyncio.sleep(period_s / 4)
-            continue
-        notifier.say("WATCHDOG=1")
-        await asyncio.sleep(period_s / 4)

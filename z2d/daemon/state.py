@@ -17,14 +17,16 @@ from z2d.daemon.trouble import EXIT_CONFIG, EXIT_TAKEN, DaemonTrouble
 def prepare(state_dir: Path) -> None:
     """Make the folder if it is missing, and close it to others.
 
-    Under root others may pass it (not list it): the database runs as an unprivileged account and lives below.
+    Under root others may pass it (not list it): the database runs as an unprivileged account and lives below. Elsewhere
+    the group may, if whoever made the folder said so: that is how a service's group gets at the library in it.
     Raises DaemonTrouble when it cannot be made or written.
     """
-    mode = 0o711 if os.geteuid() == 0 else 0o700
+    root = os.geteuid() == 0
     try:
-        state_dir.mkdir(mode=mode, parents=True, exist_ok=True)
-        if state_dir.stat().st_uid == os.geteuid():
-            state_dir.chmod(mode)
+        state_dir.mkdir(mode=0o711 if root else 0o700, parents=True, exist_ok=True)
+        found = state_dir.stat()
+        if found.st_uid == os.geteuid():
+            state_dir.chmod(0o711 if root else 0o700 | found.st_mode & 0o010)
         jobs = state_dir / "jobs"
         jobs.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

@@ -9,6 +9,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+SYSTEM_SOCKET = Path("/run/z2/z2d.sock")
+"""Of z2d.service (its RuntimeDirectory)."""
+
 
 def state_dir(env: Mapping[str, str] = os.environ) -> Path:
     """`Z2_STATE_DIR`, else systemd's `$STATE_DIRECTORY`, else /var/lib/z2 as root, else `$XDG_STATE_HOME/z2`.
@@ -31,6 +34,16 @@ def socket_path(env: Mapping[str, str] = os.environ) -> Path:
     if session := env.get("XDG_RUNTIME_DIR"):
         return Path(session) / "z2" / "z2d.sock"
     return state_dir(env) / "z2d.sock"
+
+
+def socket_of_daemon(env: Mapping[str, str] = os.environ) -> Path:
+    """Where a client finds the daemon: `socket_path`, or the system's where that is missing and this account may use
+    the system's. A daemon of one's own comes first.
+    """
+    own = socket_path(env)
+    if env.get("Z2_SOCKET") or os.access(own, os.F_OK) or not os.access(SYSTEM_SOCKET, os.W_OK):
+        return own
+    return SYSTEM_SOCKET
 
 
 def token_file(env: Mapping[str, str] = os.environ) -> Path:
