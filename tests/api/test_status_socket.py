@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.api.seed import hire, metadata, queue, say
 from tests.api.world import World
 from tests.support import eventually
-from z2d.api import keys
+from z2d.api import keys, status_hub
 from z2d.bus import Resync
 from z2d.store import claims, requests, stages
 from z2d.wire.events import Snapshot, StatusHello
@@ -222,6 +223,33 @@ async def _something(world: World, dice: random.Random) -> None:
             over = await world.db.fetchval("SELECT id FROM jobs WHERE status = 'FAILED' ORDER BY random() LIMIT 1")
             if over:
                 await requests.retry(world.db, over)
+
+
+async def test_a_long_queue_is_told_whole_to_who_comes_late_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to a client that was cut off in the middle of it, and one that lags so far behind that it begins anew."""
+    monkeypatch.setattr(status_hub, "IN_SNAPSHOT", 100)
+    monkeypatch.setattr(status_hub, "KEPT", 150)
+    async with watching(world) as early:
+        await world.db.execute(
+            "INSERT INTO jobs (url) SELECT 'https://media.example/' || n FROM generate_series(1, 350) n"
+        )
+        await caught_up(world, early)
+        want = await truth(world)
+        cut_off = Picture()
+        async with world.unix.ws_connect("/ws/jobs/status") as ws:
+            while len(cut_off.jobs) < 120:
+                cut_off.take(await ws.receive_json(timeout=5))
+        await requests.ask_cancel(world.db, 350)
+        async with watching(world) as late, watching(world, f"?since={cut_off.seq}", cut_off):
+            await caught_up(world, late)
+            want = await truth(world)
+            active = {key: state for key, state in want.items() if state[0] not in FINISHED}
+            for picture in (early, late, cut_off):
+                await eventually(
+                    lambda picture=picture: active.items() <= picture.states().items() <= want.items(),
+                    what="every client knows every job",
+                )
+            assert len(next(one for one in late.messages if one["type"] == "snapshot")["jobs"]) == 100
 
 
 async def test_what_a_client_says_is_ignored_and_too_much_of_it_ends_the_socket(seeded: World) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from z2d.store import claims, logs, reads, requests, rescue, stages, workers
+from z2d.store import claims, logs, outbox, reads, requests, rescue, stages, workers
 from z2d.store.claims import LeaseLost
 from z2d.store.database import Database
 from z2d.wire.errors import AlreadyFinished, Conflict, JobNotFound
@@ -160,20 +160,64 @@ async def test_a_zombie_can_write_nothing_at_all(db: Database) -> None:
 
 async def test_a_job_that_ends_its_worker_each_time_is_poison(db: Database) -> None:
     made = await job(db)
-    for attempt in range(1, 6):
-        claim = await claims.claim(db, await worker(db))
-        assert claim is not None
-        assert claim.attempt == attempt
-        await silence(db, claim.worker_id)
-        assert await rescue.rescue(db, 30) == [made.id]
+    for attempt in range(1, claims.POISON_AFTER + 1):
+        assert (await lose(db)).attempt == attempt
     found = await reads.detail(db, made.id)
-    assert found.status == JobStatus.FAILED
+    assert (found.status, found.attempt, found.max_attempts) == (JobStatus.FAILED, 3, 5)
     assert found.error is not None
     assert found.error.code == ErrorClass.POISON
     assert {one.result for one in found.attempts} == {"LOST"}
     lines = (await logs.page(db, made.id)).items
-    assert len(lines) == 5
+    assert len(lines) == 3
     assert "gone" in lines[-1].message
+    assert (await requests.retry(db, made.id)).status == JobStatus.QUEUED
+    await lose(db)
+    assert (await reads.summary(db, made.id)).status == JobStatus.QUEUED, "a person's retry counts anew"
+
+
+async def lose(db: Database) -> claims.Claim:
+    """A worker takes the next job, and dies."""
+    claim = await claims.claim(db, await worker(db))
+    assert claim is not None
+    await silence(db, claim.worker_id)
+    assert await rescue.rescue(db, 30) == [claim.job_id]
+    return claim
+
+
+@pytest.mark.parametrize("sign", ["a stage", "a checkpoint", "another end"])
+async def test_workers_lost_to_a_job_that_gets_on_are_an_accident(db: Database, sign: str) -> None:
+    made = await job(db)
+    await db.execute("UPDATE jobs SET max_attempts = 50")
+    for _ in range(2):
+        for _ in range(claims.POISON_AFTER - 1):
+            await lose(db)
+        claim = await claims.claim(db, await worker(db))
+        assert claim is not None
+        await stages.start_stage(db, claim, StageName.TRANSCRIPT, "h", 1)
+        if sign == "a stage":
+            await stages.finish_stage(db, claim, StageName.TRANSCRIPT, input_hash="h", artefacts=[])
+        elif sign == "a checkpoint":
+            await stages.checkpoint_stage(db, claim, StageName.TRANSCRIPT, {"chunks": 1})
+        assert await claims.requeue(db, claim, WaitReason.RETRY, 0, attempt_used=True) == JobStatus.QUEUED
+    assert (await reads.summary(db, made.id)).status == JobStatus.QUEUED
+
+
+async def test_stored_options_that_cannot_be_used_cost_one_job(db: Database) -> None:
+    """Written by another version, or by hand: neither does the worker die of them, nor is the next job kept waiting."""
+    broken, good = await job(db), await job(db)
+    stored = {"max_height": "tall", "live": "perhaps", "of_a_newer_version": 1}
+    await db.execute("UPDATE jobs SET options = $2 WHERE id = $1", broken.id, stored)
+    claim = await claims.claim(db, await worker(db))
+    assert claim is not None
+    assert claim.job_id == good.id
+    found = await reads.detail(db, broken.id)
+    assert found.status == JobStatus.FAILED
+    assert found.error is not None
+    assert (found.error.code, found.error.message) == (
+        ErrorClass.BAD_OPTIONS,
+        "Stored options cannot be used: live, max_height.",
+    )
+    assert "Submit it again" in found.error.hint
 
 
 async def test_the_rescue_leaves_the_living_alone_and_does_not_count_time_of_work(db: Database) -> None:
@@ -208,6 +252,26 @@ async def test_cancel_at_every_moment(db: Database) -> None:
         await requests.ask_cancel(db, done.job_id)
     with pytest.raises(JobNotFound):
         await requests.ask_cancel(db, 10**12)
+
+
+async def test_what_was_still_to_be_sent_of_a_cancelled_job_is_not_sent(db: Database) -> None:
+    """Cancelled in the queue, or as an entry of a list that waits: there is no run whose end would call it off."""
+    me = await worker(db)
+    await outbox.declare_targets(db, "here", [outbox.TargetRow("feed", "podcast", ("publish",), "s")])
+    alone, parent = await claimed(db, me), await claimed(db, me)
+    child = await claimed(db, me)
+    for claim in (alone, child):
+        await stages.finish_stage(
+            db, claim, StageName.PUBLISHING, input_hash="h", artefacts=[], publications=[publication()]
+        )
+        await claims.requeue(db, claim, WaitReason.SHUTDOWN, 0, attempt_used=False)
+    await db.execute("UPDATE jobs SET parent_id = $1 WHERE id = $2", parent.job_id, child.job_id)
+    await db.execute("UPDATE jobs SET status = 'WAITING', wait_reason = 'CHILDREN' WHERE id = $1", parent.job_id)
+    sent = "SELECT job_id, status FROM job_publishing WHERE target = 'feed' ORDER BY job_id"
+    assert [row["status"] for row in await db.fetch(sent)] == ["PENDING", "PENDING"]
+    for claim in (alone, parent):
+        await requests.ask_cancel(db, claim.job_id)
+    assert [row["status"] for row in await db.fetch(sent)] == ["CANCELLED", "CANCELLED"]
 
 
 async def test_cancelling_a_collection_reaches_all_its_unfinished_children(db: Database) -> None:

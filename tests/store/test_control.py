@@ -100,7 +100,7 @@ async def test_the_order_of_the_queue(db: Database) -> None:
     await control.change(db, urgent, JobChanges(priority=50))
     await control.change(db, plain, JobChanges(priority=0))
     assert await order(db) == [later, urgent, plain, newest], "a priority that is set takes a moved job back"
-    assert [job.id for job in await reads.active(db)][:4] == await order(db)
+    assert [job.id async for some in reads.active(db) for job in some][:4] == await order(db)
     who = await making.worker(db)
     claimed = [await claims.claim(db, who) for _ in range(4)]
     assert [claim and claim.job_id for claim in claimed] == [later, urgent, plain, newest]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
 from z2d.store import claims, control, queue, reads, removal, requests, rescue, stages, workers
-from z2d.store.claims import Claim, LeaseLost
+from z2d.store.claims import POISON_AFTER, Claim, LeaseLost
 from z2d.store.database import Database
 from z2d.store.upkeep import upkeep
 from z2d.wire.control import JobChanges, QueueMode
@@ -29,7 +29,7 @@ from z2d.wire.reasons import ErrorClass
 from . import making
 
 T = TypeVar("T")
-MAX_ATTEMPTS = 2
+MAX_ATTEMPTS = 4
 REASONS = [reason for reason in WaitReason if reason not in {WaitReason.CHILDREN, WaitReason.USER}]
 
 
@@ -41,6 +41,7 @@ class Expected:
     status: JobStatus = JobStatus.QUEUED
     due: bool = True
     attempt: int = 0
+    crashes: int = 0
     holder: Claim | None = None
     cancel: bool = False
     pause: bool = False
@@ -252,15 +253,18 @@ class Jobs(RuleBasedStateMachine):
         lost = {number: job for number, job in self.jobs.items() if job.holder and job.holder.worker_id in self.gone}
         assert set(self.run(rescue.rescue(self.db, 60))) == set(lost)
         for job in lost.values():
-            self._ends(job, JobStatus.QUEUED, used=True, due=True)
+            self._ends(job, JobStatus.QUEUED, used=True, due=True, lost=True)
 
-    def _ends(self, job: Expected, wanted: JobStatus, *, used: bool = True, due: bool = True) -> JobStatus:
+    def _ends(
+        self, job: Expected, wanted: JobStatus, *, used: bool = True, due: bool = True, lost: bool = False
+    ) -> JobStatus:
         job.status = wanted
+        job.crashes = job.crashes + 1 if lost else 0
         if job.cancel:
             job.status = JobStatus.CANCELLED
         elif wanted == JobStatus.QUEUED and job.pause:
             job.due, job.held, job.attempt = False, True, job.attempt - 1
-        elif wanted == JobStatus.QUEUED and used and job.attempt >= MAX_ATTEMPTS:
+        elif wanted == JobStatus.QUEUED and ((used and job.attempt >= MAX_ATTEMPTS) or job.crashes >= POISON_AFTER):
             job.status = JobStatus.FAILED
         elif wanted == JobStatus.QUEUED:
             job.due, job.attempt = due, job.attempt - (not used)
@@ -309,7 +313,9 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(claim=held, stage=st.sampled_from(StageName))
     def finish_stage(self, claim: Claim, stage: StageName) -> None:
-        self._write(claim, lambda: stages.finish_stage(self.db, claim, stage, input_hash="h", artefacts=[]))
+        write = lambda: stages.finish_stage(self.db, claim, stage, input_hash="h", artefacts=[])  # noqa: E731
+        if answer := self._write(claim, write):
+            answer[0].crashes = 0
 
     @rule(claim=held, stage=st.sampled_from(StageName), share=st.floats(0, 1))
     def progress(self, claim: Claim, stage: StageName, share: float) -> None:
@@ -332,6 +338,7 @@ class Jobs(RuleBasedStateMachine):
             row = rows[number]
             assert row["status"] == job.status
             assert row["attempt"] == job.attempt <= MAX_ATTEMPTS
+            assert row["crashes"] == job.crashes
             assert (row["finished_at"] is not None) == (job.status in FINISHED)
             assert row["worker_id"] == (job.holder and job.holder.worker_id)
             assert row["open_runs"] == (job.status == JobStatus.RUNNING)

@@ -125,7 +125,7 @@ async def test_active_jobs_stand_in_the_order_of_the_queue(db: Database) -> None
     done = await claimed(db, who)
     await claims.finish(db, done, Outcome.FULL)
     low, high = await job(db, priority=-5), await job(db, priority=5)
-    assert [one.id for one in await reads.active(db)] == [running.job_id, high.id, low.id]
+    assert [one.id async for some in reads.active(db) for one in some] == [running.job_id, high.id, low.id]
     assert [one.id for one in await reads.summaries(db, [high.id, 10**9, low.id])] == [low.id, high.id]
 
 

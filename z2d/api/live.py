@@ -11,7 +11,7 @@ from z2d.api.log_feed import Follower
 from z2d.api.queries import LogSocketParams, StatusSocketParams
 from z2d.api.reading import path_id
 from z2d.api.sockets import GONE, Closed, Socket
-from z2d.api.status_hub import StatusHub
+from z2d.api.status_hub import Beginning, StatusHub
 from z2d.wire import errors
 from z2d.wire.events import StatusHello
 from z2d.wire.service import Version
@@ -28,18 +28,23 @@ async def _tell_status(hub: StatusHub, version: Version, since: int | None, sock
     with hub.watching():
         seen = since
         if seen is None or hub.after(seen) is None:
-            snapshot = await hub.snapshot()
-            await socket.send(snapshot.text)
-            seen = snapshot.seq
+            seen = await _send(socket, await hub.snapshot())
         while True:
             newest, newer = hub.seq, hub.after(seen)
             if newer is None:
-                restart = await hub.restart()
-                newest, newer = restart.seq, [restart]
-            for message in newer:
-                await socket.send(message.text)
-            seen = newest
+                seen = await _send(socket, await hub.restart())
+            else:
+                for message in newer:
+                    await socket.send(message.text)
+                seen = newest
             await hub.changed(seen)
+
+
+async def _send(socket: Socket, beginning: Beginning) -> int:
+    """All of it, and the number from which the client goes on."""
+    for message in beginning.messages:
+        await socket.send(message)
+    return beginning.seq
 
 
 async def log_socket(request: web.Request, query: LogSocketParams) -> web.StreamResponse:

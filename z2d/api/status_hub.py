@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,11 +23,13 @@ from z2d.store import reads
 from z2d.store.database import Database
 from z2d.wire.errors import DatabaseUnavailable
 from z2d.wire.events import DeletedEvent, JobEvent, ProgressEvent, Snapshot, StatsEvent
-from z2d.wire.jobs import FINISHED, JobStatus
+from z2d.wire.jobs import FINISHED, JobStatus, JobSummary
+from z2d.wire.service import Stats
 
 KEPT = 2000  # messages; beyond, the oldest go and clients that still wait for them get a snapshot
 GATHER_S = 0.03  # changes that come together are read together
 AT_ONCE = 500  # rows per reading
+IN_SNAPSHOT = 1000  # jobs of one message: libraries for clients often refuse more than a megabyte
 PROGRESS_S = 0.5
 PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 
@@ -38,6 +40,18 @@ class Numbered:
 
     seq: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """All active jobs at a number: a snapshot message and, for those that do not fit into it, a job message each.
+
+    Only the last of the messages says the number. Those before say one from which nobody can go on, so that a client
+    which is cut off between them begins anew.
+    """
+
+    seq: int
+    messages: Sequence[str]
 
 
 class StatusHub:
@@ -60,8 +74,8 @@ class StatusHub:
         self._active: set[int] = set()
         self._running: set[int] = set()
         self._progress: dict[int, tuple[object, ...]] = {}
-        self._snapshot: Numbered | None = None
-        self._restart: Numbered | None = None  # the snapshot of the last new beginning, for those who were there
+        self._snapshot: Beginning | None = None
+        self._restart: Beginning | None = None  # the snapshot of the last new beginning, for those who were there
         self._snapshot_at = float("-inf")
         self._in_snapshot: set[int] = set()
         self._watchers = 0
@@ -106,7 +120,7 @@ class StatusHub:
         newer.reverse()
         return newer
 
-    async def snapshot(self) -> Numbered:
+    async def snapshot(self) -> Beginning:
         """The active jobs and statistics at a number. Raises: DatabaseUnavailable."""
         asked = time.monotonic()
         async with self._reading:
@@ -114,7 +128,7 @@ class StatusHub:
                 self._snapshot = await self._take_snapshot()
             return self._snapshot
 
-    async def restart(self) -> Numbered:
+    async def restart(self) -> Beginning:
         """What a connected client goes on from when `after` cannot help it. Raises: DatabaseUnavailable.
 
         After a new beginning that is its own snapshot, so that the word of jobs no longer in it still follows.
@@ -188,20 +202,28 @@ class StatusHub:
             await self._tell_jobs(gone)
         self._announce()
 
-    async def _take_snapshot(self, *, restart: bool = False) -> Numbered:
+    async def _take_snapshot(self, *, restart: bool = False) -> Beginning:
         self._snapshot_at = time.monotonic()
-        jobs = await reads.active(self._db)
+        jobs = [job async for some in reads.active(self._db) for job in some]
         stats = await self._stats.get()
         if restart:  # from here on nothing that was kept helps anybody
             self._floor = self._next()
             self._kept.clear()
             self._progress.clear()
-        said = Snapshot(seq=self._seq, jobs=jobs, stats=stats)
         self._in_snapshot = {job.id for job in jobs}
         self._active |= self._in_snapshot
         self._running = {job.id for job in jobs if job.status is JobStatus.RUNNING}
         self._wake_pollers()
-        return Numbered(self._seq, said.model_dump_json())
+        return Beginning(self._seq, [text async for text in self._words(jobs, stats)])
+
+    async def _words(self, jobs: list[JobSummary], stats: Stats) -> AsyncIterator[str]:
+        """The messages of a `Beginning`."""
+        numbers = [*[self._floor - 1] * (len(jobs) - IN_SNAPSHOT), self._seq]
+        yield Snapshot(seq=numbers[0], jobs=jobs[:IN_SNAPSHOT], stats=stats).model_dump_json()
+        for at, (seq, job) in enumerate(zip(numbers[1:], jobs[IN_SNAPSHOT:], strict=True)):
+            yield JobEvent(seq=seq, job=job).model_dump_json()
+            if at % AT_ONCE == 0:
+                await asyncio.sleep(0)  # a long queue keeps nobody waiting
 
     async def _follow_progress(self) -> None:
         while True:

@@ -33,7 +33,7 @@ _LINES_PER_TURN = 500
 # What a program may see of our environment. A list of what is allowed, because the next secret has no known name.
 _ENV_ALLOWED = frozenset(
     {"PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME"}
-    | {"SSL_CERT_FILE", "SSL_CERT_DIR"}
+    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "RES_OPTIONS"}
 )
 
 LineSink = Callable[[str], None]

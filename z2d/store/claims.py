@@ -6,8 +6,10 @@ so a worker that was frozen, cut off or declared dead cannot touch a job that we
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from pydantic import ValidationError
 
 from z2d.store import outbox
 from z2d.store.clean import clean_or_none, clean_text
@@ -17,6 +19,8 @@ from z2d.wire.jobs import JobOptions, JobStatus, Outcome, StageName, WaitReason
 from z2d.wire.reasons import ErrorClass
 
 ERROR_TEXT = 4000  # characters of an error message that are kept
+POISON_AFTER = 3
+"""So many workers lost in a row, without a stage or a checkpoint between them, are no accident."""
 
 
 class LeaseLost(Exception):
@@ -78,15 +82,22 @@ _CLAIM = """
 
 
 async def claim(db: Database, worker_id: str) -> Claim | None:
-    """Take the next due job, or None when there is none for this worker now. Uses up an attempt."""
-    row = await db.fetchrow(_CLAIM, worker_id)
-    if row is None:
-        return None
-    fields = dict(row)
-    known = JobOptions.model_fields.keys() & fields["options"].keys()  # a newer z2 may have stored more
-    options = JobOptions.model_validate({name: fields["options"][name] for name in known})
-    fields |= {"options": options, "tags": tuple(fields["tags"])}
-    return Claim(job_id=fields.pop("id"), worker_id=worker_id, **fields)
+    """Take the next due job, or None when there is none for this worker now. Uses up an attempt.
+
+    A job whose stored options this version cannot use is FAILED there and then, and the next one is taken.
+    """
+    while (row := await db.fetchrow(_CLAIM, worker_id)) is not None:
+        fields = dict(row)
+        stored = fields.pop("options")
+        known = JobOptions.model_fields.keys() & stored.keys()  # a newer z2 may have stored more
+        fields |= {"options": JobOptions(), "tags": tuple(fields["tags"])}
+        found = Claim(job_id=fields.pop("id"), worker_id=worker_id, **fields)
+        try:
+            return replace(found, options=JobOptions.model_validate({name: stored[name] for name in known}))
+        except ValidationError as error:
+            wrong = ", ".join(sorted({str(one["loc"][0]) for one in error.errors()}))
+            await fail(db, found, ErrorClass.BAD_OPTIONS, f"Stored options cannot be used: {wrong}.", None)
+    return None
 
 
 _NEXT_DUE = """
@@ -124,14 +135,15 @@ async def pending_requests(db: Database, worker_id: str) -> list[Request]:
 
 
 # The one way out of RUNNING. `verdict` holds the order of precedence: a cancel wish wins over everything; then, for a
-# run that wants back into the queue, a pause wish; then the end of the attempts.
+# run that wants back into the queue, a pause wish; then the end of the attempts, or of the workers lost to it.
 #   $4 status wanted   $5 outcome   $6 duplicate_of   $7 wait reason   $8 delay in s   $9 does the run use up an attempt
-#   $10 error class   $11 error message   $12 stage   $13 was the worker lost
+#   $10 error class   $11 error message   $12 stage   $13 was the worker lost   $14 how often it may be
 _END = """
     WITH verdict AS (
         SELECT id, CASE
             WHEN cancel_requested_at IS NOT NULL THEN 'CANCELLED'
-            WHEN $4 = 'QUEUED' AND pause_requested_at IS NULL AND $9 AND attempt >= max_attempts THEN 'FAILED'
+            WHEN $4 = 'QUEUED' AND pause_requested_at IS NULL
+                AND ($9 AND attempt >= max_attempts OR $13 AND crashes + 1 >= $14) THEN 'FAILED'
             ELSE $4 END AS status,
             pause_requested_at IS NOT NULL AS pause
         FROM jobs WHERE id = $1 AND run_token = $2 AND worker_id = $3 AND status = 'RUNNING'
@@ -146,6 +158,7 @@ _END = """
                 WHEN v.pause THEN 'infinity'
                 ELSE clock_timestamp() + make_interval(secs => $8::float8) END,
             attempt = CASE WHEN v.status = 'QUEUED' AND (v.pause OR NOT $9) THEN j.attempt - 1 ELSE j.attempt END,
+            crashes = CASE WHEN $13 THEN j.crashes + 1 ELSE 0 END,
             error_class = CASE WHEN v.status = 'FAILED' OR v.status = 'QUEUED' AND NOT $13 THEN $10 END,
             error_message = CASE WHEN v.status = 'FAILED' OR v.status = 'QUEUED' AND NOT $13 THEN $11 END,
             stage = coalesce($12, j.stage),
@@ -208,6 +221,7 @@ async def end_run(
         clean_or_none(message, ERROR_TEXT),
         stage,
         lost,
+        POISON_AFTER,
     )
     if status is None:
         raise LeaseLost(f"job {fence[0]} is no longer held by {fence[2]} under token {fence[1]}")

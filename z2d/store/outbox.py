@@ -115,8 +115,15 @@ _CONTENT = "SELECT content_hash FROM job_publishing WHERE job_id = $1 AND target
 _CALL_OFF = """
     UPDATE job_publishing SET status = 'CANCELLED', run_after = clock_timestamp(), run_token = run_token + 1,
         worker_id = NULL, lease_until = NULL
-    WHERE job_id = $1 AND event IN ('publish', 'finished') AND status IN ('PENDING', 'RUNNING')
+    WHERE job_id = ANY($1) AND event IN ('publish', 'finished') AND status IN ('PENDING', 'RUNNING')
 """
+
+
+async def call_off(connection: Any, job_ids: Sequence[int]) -> None:
+    """Within the transaction that ends these jobs without success: what of theirs was still to be sent, is not."""
+    await connection.execute(_CALL_OFF, list(job_ids))
+
+
 # one call for a person, however many jobs wait for the same thing
 _LOCK_ATTENTION = "SELECT pg_advisory_xact_lock(hashtextextended('z2:attention:' || $1, 0))"
 _CALLED_LATELY = """
@@ -132,7 +139,7 @@ async def note_end(
 ) -> None:
     """Within the transaction that ends a run: who is to hear of it."""
     if status in (JobStatus.FAILED, JobStatus.CANCELLED):
-        await connection.execute(_CALL_OFF, job_id)
+        await call_off(connection, [job_id])
     if status is JobStatus.COMPLETED and outcome is not Outcome.DUPLICATE:
         content = await connection.fetchval(_CONTENT, job_id, LIBRARY)
         await enqueue(connection, job_id, "finished", content or f"run {run_token}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from z2d.store.database import Database
@@ -10,7 +10,7 @@ from z2d.store.listing import ListQuery, count_sql, cursor_of, page_sql
 from z2d.store.queue import QUEUE_POSITION
 from z2d.store.rows import job_error, job_summary, pick, summary_fields
 from z2d.wire.errors import FileNotFound, JobNotFound, TranscriptNotFound
-from z2d.wire.jobs import AttemptInfo, Child, JobDetail, JobSummary, Page, StageInfo, StageName, StageStatus
+from z2d.wire.jobs import FINISHED, AttemptInfo, Child, JobDetail, JobSummary, Page, StageInfo, StageName, StageStatus
 from z2d.wire.library import Analysis, FileInfo, Metadata, Publication, Segment, Transcript, TranscriptHead
 
 __all__ = [
@@ -25,7 +25,8 @@ __all__ = [
     "transcript",
 ]
 
-MOST_ACTIVE = 1000
+MOST_ACTIVE = 20_000
+AT_ONCE = 1000  # rows of one statement
 
 
 async def page(db: Database, query: ListQuery) -> Page[JobSummary]:
@@ -66,21 +67,23 @@ async def summary(db: Database, job_id: int) -> JobSummary:
 
 
 _ACTIVE = """
-    SELECT j.*
-    FROM (
-        (SELECT id FROM jobs WHERE status = 'RUNNING' AND deleted_at IS NULL)
-        UNION ALL (SELECT id FROM jobs WHERE status = 'WAITING' AND deleted_at IS NULL ORDER BY created_at, id LIMIT $1)
-        UNION ALL (SELECT id FROM jobs WHERE status = 'QUEUED' AND deleted_at IS NULL
-                   ORDER BY rank, priority DESC, run_after, id LIMIT $1)
-    ) a JOIN job_list j ON j.id = a.id
-    ORDER BY j.status <> 'RUNNING', j.status = 'QUEUED', j.rank, j.priority DESC, j.run_after, j.id
+    (SELECT id FROM jobs WHERE status = 'RUNNING' AND deleted_at IS NULL ORDER BY id)
+    UNION ALL (SELECT id FROM jobs WHERE status = 'WAITING' AND deleted_at IS NULL ORDER BY created_at, id)
+    UNION ALL (SELECT id FROM jobs WHERE status = 'QUEUED' AND deleted_at IS NULL
+               ORDER BY rank, priority DESC, run_after, id)
     LIMIT $1
 """
 
 
-async def active(db: Database) -> list[JobSummary]:
-    """The jobs that are not finished: running ones first, then the queue in its order; at most 1,000."""
-    return [job_summary(row) for row in await db.fetch(_ACTIVE, MOST_ACTIVE)]
+async def active(db: Database) -> AsyncIterator[list[JobSummary]]:
+    """The jobs that are not finished, some at a time: running ones first, then lists, then the queue in its order.
+
+    At most 20,000; what is behind that in the queue is not told. A job that ends meanwhile may be left out.
+    """
+    ids = [row["id"] for row in await db.fetch(_ACTIVE, MOST_ACTIVE)]
+    for start in range(0, len(ids), AT_ONCE):
+        some = {job.id: job for job in await summaries(db, ids[start : start + AT_ONCE])}
+        yield [some[one] for one in ids[start : start + AT_ONCE] if one in some and some[one].status not in FINISHED]
 
 
 _RUNNING_PROGRESS = """

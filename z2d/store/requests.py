@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from z2d.store import outbox
 from z2d.store.clean import clean_text
 from z2d.store.database import Database
 from z2d.store.family import end_child, hold_parent
@@ -44,6 +45,7 @@ _WANT_CANCEL_OF_CHILDREN = """
     UPDATE jobs j SET cancel_requested_at = clock_timestamp(), cancel_requested_by = $2,
         status = CASE WHEN j.status = 'RUNNING' THEN j.status ELSE 'CANCELLED' END
     FROM child WHERE j.id = child.id
+    RETURNING j.id, j.status
 """
 
 
@@ -62,8 +64,10 @@ async def ask_cancel(db: Database, job_id: int, by: str = "local") -> JobSummary
         if status not in FINISHED:
             await connection.execute(_WANT_CANCEL, job_id, by)
             if status == JobStatus.WAITING:
-                await connection.execute(_WANT_CANCEL_OF_CHILDREN, job_id, by)
+                children = await connection.fetch(_WANT_CANCEL_OF_CHILDREN, job_id, by)
+                await outbox.call_off(connection, [one["id"] for one in children if one["status"] == "CANCELLED"])
             if status == JobStatus.QUEUED:
+                await outbox.call_off(connection, [job_id])
                 await end_child(connection, parent_id, JobStatus.CANCELLED)
     return await summary(db, job_id)
 

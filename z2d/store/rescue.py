@@ -2,7 +2,7 @@
 
 Dead means silent for longer than the lease by the database's clock, or of an installation whose daemon has just been
 started again (it holds the lock, so the former one is gone). A job that is merely long is never touched: its worker
-beats. Losing its worker uses up an attempt, so a job that kills its worker each time ends as POISON.
+beats. Losing its worker uses up an attempt, and a job that loses one after the other without getting on is POISON.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from z2d.store.database import Database
 from z2d.store.family import end_child, hold_parent
 from z2d.store.lines import append_lines, line, notify
 from z2d.wire.jobs import JobStatus, LogLevel
-from z2d.wire.reasons import HINTS, ErrorClass
+from z2d.wire.reasons import ErrorClass
 
 _DECLARE_SILENT_GONE = """
     UPDATE workers SET state = 'GONE'
@@ -58,7 +58,7 @@ async def _take_up(db: Database) -> list[int]:
                     (job_id, row["run_token"], row["worker_id"]),
                     JobStatus.QUEUED,
                     error_class=ErrorClass.POISON,
-                    message=HINTS[ErrorClass.POISON],
+                    message="Its worker died, or fell silent, while this job ran.",
                     lost=True,
                 )
             except LeaseLost:

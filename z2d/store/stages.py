@@ -97,9 +97,10 @@ async def start_stage(db: Database, claim: Claim, stage: StageName, input_hash: 
         raise _lost(claim)
 
 
-_LOCK = """
-    SELECT true FROM jobs WHERE id = $1 AND run_token = $2 AND worker_id = $3 AND status = 'RUNNING'
-    FOR NO KEY UPDATE
+# a job that gets on does not kill its workers
+_GET_ON = """
+    UPDATE jobs SET crashes = 0 WHERE id = $1 AND run_token = $2 AND worker_id = $3 AND status = 'RUNNING'
+    RETURNING true
 """
 _DONE = """
     INSERT INTO job_stages AS s (job_id, stage, status, progress, attempt, input_hash, checkpoint, run_token,
@@ -126,7 +127,7 @@ async def finish_stage(
 ) -> None:
     """The stage is DONE with these results, all in one transaction; they replace what an earlier run had found."""
     async with db.transaction() as connection:
-        if not await connection.fetchval(_LOCK, *claim.fence):
+        if not await connection.fetchval(_GET_ON, *claim.fence):
             raise _lost(claim)
         await connection.execute(_ALLOW_TIME)
         await save_files(connection, claim.job_id, stage, artefacts)
@@ -178,10 +179,11 @@ async def fail_stage(db: Database, claim: Claim, stage: StageName, error_class: 
 
 
 _CHECKPOINT = """
-    UPDATE job_stages s SET checkpoint = $5
-    FROM (SELECT id FROM jobs WHERE id = $1 AND run_token = $2 AND worker_id = $3 AND status = 'RUNNING'
-          FOR NO KEY UPDATE) held
-    WHERE s.job_id = held.id AND s.stage = $4
+    WITH held AS (
+        UPDATE jobs SET crashes = 0 WHERE id = $1 AND run_token = $2 AND worker_id = $3 AND status = 'RUNNING'
+        RETURNING id
+    )
+    UPDATE job_stages s SET checkpoint = $5 FROM held WHERE s.job_id = held.id AND s.stage = $4
     RETURNING true
 """
 

@@ -24,7 +24,8 @@ class Snapshot(Wire):
     """The active jobs and the statistics at `seq`; follows hello unless `?since=` could be resumed.
 
     It replaces all that a client knew: a job that is not in it is finished or gone, and what was known of finished
-    jobs may be old, so a list of them is to be read again.
+    jobs may be old, so a list of them is to be read again. Of more than 1,000 active jobs the others follow in job
+    messages (of more than 20,000, those at the end of the queue do not, until something happens to them).
     """
 
     type: Literal["snapshot"] = "snapshot"

@@ -23,10 +23,11 @@ from z2d.wire.reasons import ErrorClass
 from z2d.worker.journal import StoreJournal
 from z2d.worker.patience import persist
 
-STOP_S = 8.0
+STOP_S = 7.0
 """Longest time a job gets to end when the daemon stops: its processes have 5 s before they are killed, and how it
 ended is to be written. What is not done by then, the next start finds out."""
-FLUSH_S = 2.0
+GIVE_UP_S = 0.5
+FLUSH_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class Held:
             if not ending.done():
                 log.error("job %d did not end in time; the next start of z2 puts it back", self.claim.job_id)
                 ending.cancel()
-                await asyncio.wait({ending}, timeout=1)
+                await asyncio.wait({ending}, timeout=GIVE_UP_S)
             raise
 
     async def _end(self) -> None:
