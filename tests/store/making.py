@@ -37,6 +37,10 @@ async def worker(db: Database, name: str | None = None, installation: str = "her
     return worker_id
 
 
+async def silence(db: Database, worker_id: str) -> None:
+    await db.execute("UPDATE workers SET heartbeat_at = now() - interval '1 hour' WHERE id = $1", worker_id)
+
+
 async def job(
     db: Database,
     *,
