@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from z2d import jobmark
 from z2d.bus import Bus, JobChanged, Lagged, Resync, Subscription
 from z2d.pipeline import faultpoints
 from z2d.pipeline.entry import newest_of, read_entry
@@ -114,7 +115,7 @@ class Publisher:
             if delivery is None:
                 await heard(bell, self._poll_s if due is None else min(self._poll_s, max(due, 0.01)))
                 continue
-            with suppress(DeliveryLost):
+            with suppress(DeliveryLost), jobmark.of_job(delivery.job_id):
                 await self._carry(target, delivery)
 
     async def _claim(self, target: Target) -> Delivery | None:

@@ -16,26 +16,37 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import ByteSize, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
 )
 
+from z2d.config.values import (
+    Address,
+    DatabaseUrl,
+    Folder,
+    ListenAddress,
+    Origins,
+    ProfileName,
+    Proxy,
+    Secret,
+    ServiceUrl,
+    Words,
+)
 from z2d.wire import places
 from z2d.wire.jobs import JobOptions, LanguageTag
 
+__all__ = ["Address", "ConfigTrouble", "ProfileTable", "Settings", "load"]
+
 PREFIX = "Z2_"
 SECRETS = frozenset({"token", "database_url", "proxy", "speech_url", "llm_url"})
-PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 # read by z2ctl, or put into the environment of z2's own children and test runs
 OF_OTHERS = frozenset({"Z2_URL", "Z2_INSTALLATION", "Z2_JOB_ID", "Z2_CRASH_AT"})
 
@@ -46,79 +57,6 @@ class ConfigTrouble(Exception):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("; ".join(problems))
-
-
-class Address(NamedTuple):
-    """Where to listen. An empty host is never made: `:8642` means this machine only."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _address(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    host, _, port = value.rpartition(":")
-    if not (port.isascii() and port.isdigit() and int(port) < 65536):
-        raise ValueError("an address like 127.0.0.1:8642 is needed")
-    return Address(host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
-
-
-def _words(value: object) -> object:
-    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-
-def _database(value: object) -> object:
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if not isinstance(text, str) or urlsplit(text.strip()).scheme not in {"postgresql", "postgres"}:
-        raise ValueError("an address like postgresql://user@host/database is needed")
-    return text.strip()
-
-
-def _secret(value: object) -> object:
-    """A secret read from a file usually ends with a newline, which is no part of it."""
-    text = value.strip() if isinstance(value, str) else value
-    if text == "":
-        raise ValueError("it is empty")
-    return text
-
-
-def _proxy(value: object) -> object:
-    """A proxy's address; it may hold a password, so no message repeats it."""
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    try:
-        parts = urlsplit(text.strip()) if isinstance(text, str) else None
-        usable = parts is not None and parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port
-    except ValueError:  # a port that is none
-        usable = False
-    if not usable:
-        raise ValueError(f"an address like http://proxy.example:3128 is needed ({', '.join(PROXY_SCHEMES)})")
-    return text.strip() if isinstance(text, str) else text
-
-
-def _service(value: object) -> object:
-    """The address of a service. A password does not belong into it, and no message repeats one."""
-    try:
-        parts = urlsplit(value.strip()) if isinstance(value, str) else None
-        usable = parts is not None and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is none
-        usable = False
-    if not usable or parts is None or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("an address like http://127.0.0.1:8000/v1 is needed; a key belongs into a file of its own")
-    return value.strip() if isinstance(value, str) else value
-
-
-def _absolute(value: object) -> object:
-    return Path(value).expanduser().absolute() if isinstance(value, str | Path) and os.fspath(value) else value
-
-
-Folder = Annotated[Path, BeforeValidator(_absolute)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-Proxy = Annotated[SecretStr, BeforeValidator(_proxy)]
-ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
 class ProfileTable(JobOptions):
@@ -145,7 +83,7 @@ class Settings(BaseSettings):
     library_dir: Folder = Field(default_factory=lambda data: data["state_dir"] / "library")
     """Where finished entries are published: `library` in the state folder."""
 
-    database_url: Annotated[SecretStr, BeforeValidator(_database)] | None = None
+    database_url: DatabaseUrl | None = None
     """`postgresql://...` of a server, version 15 or newer. None: a server of our own in the state folder."""
 
     postgres_bin: Folder | None = None
@@ -157,17 +95,21 @@ class Settings(BaseSettings):
     """The unix socket of the API, mode 0660. `$RUNTIME_DIRECTORY/z2d.sock`, else `$XDG_RUNTIME_DIR/z2/z2d.sock`,
     else in the state folder."""
 
-    listen: Annotated[Address, BeforeValidator(_address)] | None = None
+    listen: ListenAddress | None = None
     """Address for TCP, such as 127.0.0.1:8642; port 0 takes a free one. None: no TCP, only the socket."""
 
     token_file: Folder = Field(default_factory=lambda data: data["state_dir"] / "token")
     """File with the bearer token that TCP always asks for; made with a new token where it is missing."""
 
-    token: Annotated[SecretStr, BeforeValidator(_secret)] | None = None
+    token: Secret | None = None
     """The bearer token itself, in place of the file. A systemd credential `token` arrives here."""
 
     hosts: Words = ()
     """Further names that requests over TCP may put into Host, such as the name of a proxy in front; comma between."""
+
+    origins: Origins = ()
+    """Web origins whose pages may call, such as https://z2.example; comma between. Everything else that a browser
+    sends from a page is refused."""
 
     slots: int = Field(default=2, ge=1, le=64)
     """Jobs at once. Two, because one of them mostly waits for the network while the other computes."""
@@ -225,7 +167,7 @@ class Settings(BaseSettings):
     """The tables `[targets.NAME]`: where else finished jobs are published, see docs/guide/publishing.md. What may
     stand in one depends on its `kind`, so they are read by the part that publishes."""
 
-    llm_url: Annotated[str, BeforeValidator(_service)] | None = None
+    llm_url: ServiceUrl | None = None
     """An OpenAI-compatible endpoint for analysis, like http://localhost:11434/v1. None: analysis without a model."""
 
     llm_model: str | None = None
@@ -256,7 +198,7 @@ class Settings(BaseSettings):
     """What turns sound into text where a site has no good captions. `auto`: `openai` if `speech_url` is set, else
     `faster-whisper` if `speech_model_dir` is, else `pocketsphinx` if it is installed."""
 
-    speech_url: Annotated[str, BeforeValidator(_service)] | None = None
+    speech_url: ServiceUrl | None = None
     """A service that speaks OpenAI's /v1/audio/transcriptions, like http://127.0.0.1:8000/v1. It gets the sound."""
 
     speech_model: str = Field(default="whisper-1", min_length=1)
