@@ -88,6 +88,10 @@ _FEED_FILE = (
 
 def routes() -> tuple[Route, ...]:
     """Every call that is about publishing."""
+    return (*_calls(), *_feeds())
+
+
+def _calls() -> tuple[Route, ...]:
     return (
         Route(
             method="POST",
@@ -132,6 +136,11 @@ def routes() -> tuple[Route, ...]:
             ),
             examples=_PUBLISH_MANY,
         ),
+    )
+
+
+def _feeds() -> tuple[Route, ...]:
+    return (
         Route(
             method="GET",
             path="/feeds/{name}.xml",
