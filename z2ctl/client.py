@@ -222,9 +222,9 @@ class Client:
         """Let the queue go on."""
         return self._json("POST", "/api/queue/resume")
 
-    def set_slots(self, slots: int | None) -> Json:
-        """Jobs at once of each worker; None: as each was started."""
-        return self._json("PATCH", "/api/queue", body={"slots": slots})
+    def set_queue(self, **slots: int | None) -> Json:
+        """`slots`: jobs at once of each worker; None: as each was started. `site_slots`: of one site; None: any."""
+        return self._json("PATCH", "/api/queue", body=slots)
 
     # -- the daemon ---------------------------------------------------------------------------------------------
 
