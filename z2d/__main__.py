@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Coroutine
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-Work = Callable[[Any, Any], Coroutine[Any, Any, None]]  # of settings and notifier
-
-
-def common_flags(command: Command) -> Command:
-    """What every command takes; a flag beats the variable of the same name."""
-    for flag in (
-        click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Z2_LOG_LEVEL"),
-        click.option("--state-dir", type=click.Path(path_type=Path), metavar="DIR", help="Z2_STATE_DIR"),
-        click.option(
-            "--config",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Settings, in place of /etc/z2/z2.toml and $XDG_CONFIG_HOME/z2/z2.toml.",
-        ),
-    ):
-        command = flag(command)
-    return command
+from z2d.backup_commands import backup, show_rehearsal
+from z2d.entry import Work, common_flags, live
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,10 +42,14 @@ def worker(config: Path | None, **flags: Any) -> None:
 
 
 @main.command()
+@click.option("--rehearse", is_flag=True, help="Only try it, on a restored copy of the newest backup.")
 @common_flags
-def migrate(config: Path | None, **flags: Any) -> None:
+def migrate(rehearse: bool, config: Path | None, **flags: Any) -> None:
     """Bring the database to the schema of this version (serve and worker do so by themselves)."""
-    _run("migrate", config, flags)
+    if rehearse:
+        show_rehearsal(config, flags)
+    else:
+        _run("migrate", config, flags)
 
 
 @main.command("import")
@@ -113,7 +99,10 @@ def import_(
 
     from z2d.daemon.trouble import DaemonTrouble
 
-    _live(config, flags, lambda: work)
+    live(config, flags, lambda: work)
+
+
+main.add_command(backup)
 
 
 @main.command()
@@ -131,26 +120,7 @@ def _run(what: str, config: Path | None, flags: dict[str, Any]) -> None:
         found: Work = getattr(daemon, what)
         return found
 
-    _live(config, flags, work)
-
-
-def _live(config: Path | None, flags: dict[str, Any], find: Callable[[], Work]) -> None:
-    """Read the settings, run what `find` gives with them, and leave with its exit code."""
-    from z2d.config import ConfigTrouble, load
-    from z2d.daemon import logs
-    from z2d.daemon.life import live
-    from z2d.daemon.trouble import EXIT_CONFIG
-
-    logs.set_up()
-    try:
-        settings = load(config, {name: value for name, value in flags.items() if value is not None})
-    except ConfigTrouble as trouble:
-        for problem in trouble.problems:
-            click.echo(f"z2d: {problem}", err=True)
-        sys.exit(EXIT_CONFIG)
-    logs.set_up(settings.log_level)
-    work = find()
-    sys.exit(live(lambda notifier: work(settings, notifier)))
+    live(config, flags, work)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,6 @@ mean a folder of the daemon's machine, which no caller should be able to make it
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -20,10 +15,9 @@ from z2ctl import text
 from z2ctl.cli.app import FAILED, App, leave
 from z2ctl.cli.output import Cell, Page, say
 from z2ctl.cli.parameters import json_option
+from z2ctl.cli.z2d_command import daemon_answers, z2d
 from z2ctl.client import Json
-from z2d.wire import errors
 
-STOP_S = 30.0
 STYLES = {"imported": "success", "duplicate": "dim", "rejected": "error"}
 
 
@@ -52,11 +46,11 @@ def import_command(app: App, folder: Path, apply: bool, copy_files: bool, files_
         raise click.UsageError("import works on the files of z2d's machine: run it there, without --url.")
     words = [*(["--apply"] if apply else []), *(["--copy-files"] if copy_files else [])]
     words += [word for one in files_from for word in ("--files-from", str(one.absolute()))]
-    if _daemon_answers(app):
+    if daemon_answers(app):
         words.append("--beside")
     totals: Json | None = None
     trouble: list[str] = []
-    with _z2d_import([*words, "--", str(folder.absolute())]) as (lines, complaints):
+    with z2d("import", "--json", "--log-level", "warning", *words, "--", str(folder.absolute())) as (lines, complaints):
         for line in lines:
             found = json.loads(line)
             if found["type"] == "totals":
@@ -74,44 +68,6 @@ def import_command(app: App, folder: Path, apply: bool, copy_files: bool, files_
         show_totals(app.out.page() if app.out.terminal else None, totals)
     if totals["rejected"] or totals["mismatches"]:
         leave(FAILED)
-
-
-def _daemon_answers(app: App) -> bool:
-    try:
-        app.client.version()
-    except errors.DaemonUnreachable:
-        return False
-    except errors.Z2Error:
-        return True
-    return True
-
-
-@contextmanager
-def _z2d_import(words: list[str]) -> Iterator[tuple[Iterator[str], Callable[[], list[str]]]]:
-    """Run `z2d import`: its lines, and a function that gives what it complained of once they have ended."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        # -P: what lies in the current folder must not be taken for a module
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "z2d", "import", "--json", "--log-level", "warning", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            text=True,
-        )
-
-        def complaints() -> list[str]:
-            process.wait(STOP_S)
-            said.seek(0)
-            return said.read().splitlines()
-
-        assert process.stdout is not None
-        try:
-            with process.stdout as lines:
-                yield iter(lines), complaints
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            process.wait(STOP_S)
 
 
 def show_record(app: App, record: Json) -> None:

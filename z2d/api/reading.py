@@ -28,11 +28,12 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
 
     Raises: UnsupportedMediaType, PayloadTooLarge, InvalidRequest.
     """
-    raw = await _read(request) if optional else b""
-    if optional and not raw:  # whatever a client writes into Content-Type when it sends nothing
+    if optional and not request.body_exists and "Content-Type" not in request.headers:
         return model()
     _check_media_type(request)
-    raw = raw or await _read(request)
+    raw = await _read(request)
+    if optional and not raw:
+        return model()
     check_json(raw)
     try:
         return model.model_validate_json(raw, strict=True)
@@ -45,9 +46,10 @@ async def refuse_body(request: web.Request) -> None:
 
     Raises: UnsupportedMediaType, InvalidRequest.
     """
-    if request.body_exists and await _read(request):
+    if request.body_exists:
         _check_media_type(request)
-        raise errors.InvalidRequest("this call takes no body")
+        if await _read(request):
+            raise errors.InvalidRequest("this call takes no body")
 
 
 def read_query(request: web.Request, model: type[Model]) -> Model:

@@ -7,12 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from z2d.config import Settings
-from z2d.daemon import database, state
+from z2d.daemon import database
 from z2d.daemon.notify import Notifier
-from z2d.daemon.trouble import EXIT_CONFIG, EXIT_TAKEN, DaemonTrouble
+from z2d.daemon.trouble import DaemonTrouble
 from z2d.importer.report import Entry, Totals
 from z2d.importer.run import Plan, import_folder
-from z2d.postgres.server import EmbeddedPostgres
 from z2d.store.database import Database
 from z2d.wire.errors import DatabaseUnavailable
 
@@ -46,32 +45,11 @@ async def import_records(
 async def _database(
     settings: Settings, notifier: Notifier, *, needed: bool, beside: bool
 ) -> AsyncIterator[Database | None]:
-    """The daemon's database: a named one, that of the running daemon, or our own server, started for this block.
-
-    None where there is none yet and none is needed.
-    """
-    async with AsyncExitStack() as opened:
-        if settings.database_url is not None:
-            dsn = settings.database_url.get_secret_value()
-        else:
-            folder = settings.state_dir / "postgres"
-            if beside and not state.is_locked(settings.state_dir):
-                raise DaemonTrouble(
-                    f"the z2d that answers does not work in {settings.state_dir}: run this as its account, or set "
-                    "Z2_STATE_DIR to its folder",
-                    EXIT_CONFIG,
-                )
-            if not needed and not (folder / "data").exists():
-                yield None
-                return
-            state.prepare(settings.state_dir)
-            try:
-                opened.enter_context(state.locked(settings.state_dir))
-                server = await opened.enter_async_context(database.embedded(folder, settings.postgres_bin))
-            except DaemonTrouble as trouble:
-                server = EmbeddedPostgres(folder)
-                if trouble.exit_code != EXIT_TAKEN or not await server.join():
-                    raise
-            dsn = server.dsn
+    """The database, brought to the newest schema; None where there is none yet and none is needed."""
+    async with database.reached(settings, needed=needed, beside=beside) as dsn:
+        if dsn is None:
+            yield None
+            return
         await database.ready(dsn, notifier)
-        yield await opened.enter_async_context(Database.open(dsn, size=2, application="z2d import"))
+        async with Database.open(dsn, size=2, application="z2d import") as db:
+            yield db

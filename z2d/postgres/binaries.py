@@ -40,7 +40,7 @@ def find(configured: Path | None, *, major: int | None, account: Account, copies
     of the wheel's programs where `account` cannot reach the wheel. Raises PostgresTrouble when nothing fits.
     """
     seen: list[str] = []
-    for folder in _places(configured):
+    for folder in folders(configured, NEEDED):
         found = _look(folder, account, copies)
         if found is None:
             continue
@@ -59,19 +59,22 @@ def find(configured: Path | None, *, major: int | None, account: Account, copies
     )
 
 
-def _places(configured: Path | None) -> Iterator[Path]:
+def folders(configured: Path | None, needed: tuple[str, ...]) -> Iterator[Path]:
+    """The folders that hold all these programs, in the order in which they are to be preferred."""
     if configured is not None:
-        if not _complete(configured):
-            raise PostgresTrouble(f"Z2_POSTGRES_BIN={configured} has no programs {' and '.join(NEEDED)}")
+        if not _complete(configured, needed):
+            raise PostgresTrouble(f"Z2_POSTGRES_BIN={configured} has no programs {' and '.join(needed)}")
         yield configured.resolve()
+    found: list[Path] = []
     if package := wheel_folder():
         # the wheel carries the newest major version and an older one for folders made long ago
-        yield from filter(_complete, (package / name / "bin" for name in ("pginstall18", "pginstall")))
+        found += [package / name / "bin" for name in ("pginstall18", "pginstall")]
     debian = Path("/usr/lib/postgresql")
     majors = (path for path in debian.glob("*") if path.name.isdigit()) if debian.is_dir() else ()
-    yield from filter(_complete, (path / "bin" for path in sorted(majors, key=lambda p: -int(p.name))))
-    if on_path := shutil.which("postgres"):
-        yield from filter(_complete, [Path(on_path).resolve().parent])
+    found += [path / "bin" for path in sorted(majors, key=lambda p: -int(p.name))]
+    if on_path := shutil.which(needed[0]):
+        found.append(Path(on_path).resolve().parent)
+    yield from (folder for folder in found if _complete(folder, needed))
 
 
 def wheel_folder() -> Path | None:
@@ -80,8 +83,8 @@ def wheel_folder() -> Path | None:
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
 
 
-def _complete(folder: Path) -> bool:
-    return all(os.access(folder / name, os.X_OK) for name in NEEDED)
+def _complete(folder: Path, needed: tuple[str, ...]) -> bool:
+    return all(os.access(folder / name, os.X_OK) for name in needed)
 
 
 def _look(folder: Path, account: Account, copies: Path) -> Binaries | None:

@@ -31,6 +31,7 @@ from urllib.parse import quote, urlencode
 
 import asyncpg
 
+from z2d.postgres import archive as wal
 from z2d.postgres import processes
 from z2d.postgres.account import Account, choose
 from z2d.postgres.binaries import Binaries, find
@@ -71,17 +72,23 @@ SETTINGS: Mapping[str, str] = {
 class EmbeddedPostgres:
     """An async context manager: inside it the server runs and `dsn` reaches it.
 
-    `folder` is made if needed. `binaries` names the folder of PostgreSQL's programs (None: look for them).
-    `settings` are added to the server's settings; tests switch durability off with them.
+    `folder` is made if needed. `binaries` names the folder of PostgreSQL's programs (None: look for them). `archive` is
+    the folder that gets the write-ahead log (None: nowhere). `settings` are added to the server's settings; tests
+    switch durability off with them.
     Raises PostgresTrouble on entering when the server cannot be prepared or started.
     """
 
     def __init__(
-        self, folder: Path, *, binaries: Path | None = None, settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        binaries: Path | None = None,
+        archive: Path | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder.absolute()
-        self._configured = binaries
-        self._settings = {**SETTINGS, **(settings or {})}
+        self._configured, self._archive = binaries, archive
+        self._settings = {**SETTINGS, **(wal.settings(archive) if archive else {}), **(settings or {})}
         self._data = self.folder / "data"
         self._pgpass = self.folder / "pgpass"
         self._log = self.folder / "server.log"
@@ -90,8 +97,6 @@ class EmbeddedPostgres:
         self._stopping = False
         self.pid = 0
         self.adopted = False
-        self.restarts = 0
-        """How often it ended by itself and was started again."""
 
     @property
     def dsn(self) -> str:
@@ -123,6 +128,8 @@ class EmbeddedPostgres:
             raise PostgresTrouble(
                 f"PostgreSQL runs as {account.name}, who cannot enter {closed}: choose another Z2_STATE_DIR"
             )
+        if self._archive:
+            wal.prepare(self._archive, account)
         self.sockets = self._socket_folder(account)
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(self._end)
@@ -288,7 +295,6 @@ class EmbeddedPostgres:
             pause = 1.0 if time.monotonic() - began > 60 else min(pause * 2, 60)
             log.error("PostgreSQL ended (%s): starting it again in %.0f s", self._last_words(), pause)
             await asyncio.sleep(pause)
-            self.restarts += 1
             try:
                 await self.start()
             except (PostgresTrouble, OSError) as trouble:

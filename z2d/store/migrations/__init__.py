@@ -24,6 +24,7 @@ SCHEMA_VERSION = 1  # the newest version this program knows
 _LOCK_KEY = 0x7A32_6D69  # "z2mi"
 _WAIT_FOR_OTHERS_MS = 120_000
 _OLDEST_SERVER = 150_000  # PostgreSQL 15, in its own numbering
+_RELATION = re.compile(r"^CREATE (?:TABLE|VIEW) (\w+)", re.MULTILINE)
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 
@@ -56,6 +57,11 @@ class Plan:
     def version(self) -> int:
         """The newest version."""
         return self.steps[-1].version
+
+    @property
+    def relations(self) -> frozenset[str]:
+        """The names of all tables and views of the newest schema."""
+        return frozenset(_RELATION.findall(self.whole))
 
 
 def load_plan() -> Plan:

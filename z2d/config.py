@@ -16,9 +16,9 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ByteSize, Field, ValidationError
+from pydantic import ByteSize, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -28,22 +28,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from z2d.config.values import (
-    Address,
-    DatabaseUrl,
-    Folder,
-    ListenAddress,
-    Origins,
-    ProfileName,
-    Proxy,
-    Secret,
-    ServiceUrl,
-    Words,
-)
+from z2d.config_values import DatabaseUrl, Folder, Listen, Proxy, Secret, Service, Words
 from z2d.wire import places
 from z2d.wire.jobs import JobOptions, LanguageTag
-
-__all__ = ["Address", "ConfigTrouble", "ProfileTable", "Settings", "load"]
 
 PREFIX = "Z2_"
 SECRETS = frozenset({"token", "database_url", "proxy", "speech_url", "llm_url"})
@@ -57,6 +44,9 @@ class ConfigTrouble(Exception):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("; ".join(problems))
+
+
+ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
 class ProfileTable(JobOptions):
@@ -95,7 +85,7 @@ class Settings(BaseSettings):
     """The unix socket of the API, mode 0660. `$RUNTIME_DIRECTORY/z2d.sock`, else `$XDG_RUNTIME_DIR/z2/z2d.sock`,
     else in the state folder."""
 
-    listen: ListenAddress | None = None
+    listen: Listen | None = None
     """Address for TCP, such as 127.0.0.1:8642; port 0 takes a free one. None: no TCP, only the socket."""
 
     token_file: Folder = Field(default_factory=lambda data: data["state_dir"] / "token")
@@ -106,10 +96,6 @@ class Settings(BaseSettings):
 
     hosts: Words = ()
     """Further names that requests over TCP may put into Host, such as the name of a proxy in front; comma between."""
-
-    origins: Origins = ()
-    """Web origins whose pages may call, such as https://z2.example; comma between. Everything else that a browser
-    sends from a page is refused."""
 
     slots: int = Field(default=2, ge=1, le=64)
     """Jobs at once. Two, because one of them mostly waits for the network while the other computes."""
@@ -153,6 +139,23 @@ class Settings(BaseSettings):
     keep_log_days: float | None = Field(default=None, gt=0, le=36_500)
     """Of the logs of finished jobs only the last lines are kept after so many days. None: all of them, for ever."""
 
+    backup_dir: Folder = Field(default_factory=lambda data: data["state_dir"] / "backups")
+    """Where backups go, see docs/guide/backup.md: `backups` in the state folder. Better on another disk."""
+
+    backup_keep: int = Field(default=7, ge=1)
+    """So many of the newest backups are kept: a week of daily ones."""
+
+    backup_keep_days: float | None = Field(default=None, gt=0, le=36_500)
+    """Besides the newest, all backups that are younger than so many days are kept. None: no more."""
+
+    backup_media: Literal["list", "copy", "link"] = "list"
+    """What a backup does with the files of jobs and library: list them with their hashes, keep a copy of each in the
+    backup folder, or a hard link, which costs no space and only helps against deletion."""
+
+    wal_archive_dir: Folder | None = None
+    """The own server archives its write-ahead log here, for recovery to any moment: docs/guide/backup.md. It grows
+    until you thin it out. None: no archive."""
+
     options: JobOptions = JobOptions()
     """The table `[options]`: what every job gets unless its profile or the person says otherwise."""
 
@@ -167,7 +170,7 @@ class Settings(BaseSettings):
     """The tables `[targets.NAME]`: where else finished jobs are published, see docs/guide/publishing.md. What may
     stand in one depends on its `kind`, so they are read by the part that publishes."""
 
-    llm_url: ServiceUrl | None = None
+    llm_url: Service | None = None
     """An OpenAI-compatible endpoint for analysis, like http://localhost:11434/v1. None: analysis without a model."""
 
     llm_model: str | None = None
@@ -198,7 +201,7 @@ class Settings(BaseSettings):
     """What turns sound into text where a site has no good captions. `auto`: `openai` if `speech_url` is set, else
     `faster-whisper` if `speech_model_dir` is, else `pocketsphinx` if it is installed."""
 
-    speech_url: ServiceUrl | None = None
+    speech_url: Service | None = None
     """A service that speaks OpenAI's /v1/audio/transcriptions, like http://127.0.0.1:8000/v1. It gets the sound."""
 
     speech_model: str = Field(default="whisper-1", min_length=1)

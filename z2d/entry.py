@@ -1,0 +1,48 @@
+"""What the commands of the daemon share: the flags that all of them take, and how one is run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Work = Callable[[Any, Any], Coroutine[Any, Any, None]]  # of settings and notifier
+
+
+def common_flags(command: Command) -> Command:
+    """What every command takes; a flag beats the variable of the same name."""
+    for flag in (
+        click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Z2_LOG_LEVEL"),
+        click.option("--state-dir", type=click.Path(path_type=Path), metavar="DIR", help="Z2_STATE_DIR"),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Settings, in place of /etc/z2/z2.toml and $XDG_CONFIG_HOME/z2/z2.toml.",
+        ),
+    ):
+        command = flag(command)
+    return command
+
+
+def live(config: Path | None, flags: dict[str, Any], find: Callable[[], Work]) -> None:
+    """Read the settings, run what `find` gives with them, and leave with its exit code."""
+    from z2d.config import ConfigTrouble, load
+    from z2d.daemon import logs
+    from z2d.daemon.life import live as live_until_told
+    from z2d.daemon.trouble import EXIT_CONFIG
+
+    logs.set_up()
+    try:
+        settings = load(config, {name: value for name, value in flags.items() if value is not None})
+    except ConfigTrouble as trouble:
+        for problem in trouble.problems:
+            click.echo(f"z2d: {problem}", err=True)
+        sys.exit(EXIT_CONFIG)
+    logs.set_up(settings.log_level)
+    work = find()
+    sys.exit(live_until_told(lambda notifier: work(settings, notifier)))
