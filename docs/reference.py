@@ -1,4 +1,4 @@
-"""Writes the two reference pages from the code itself: `python docs/reference.py` (or `make docs`).
+"""Writes the two reference pages from the code itself, and what docs/man.py makes: `make docs`.
 
 A test compares what is written with what would be, so the pages cannot fall behind.
 """
@@ -84,5 +84,7 @@ def api_page() -> str:
 PAGES = {"settings.md": settings_page, "api.md": api_page}
 
 if __name__ == "__main__":
-    for name, page in PAGES.items():
+    from docs import man
+
+    for name, page in (PAGES | man.PAGES).items():
         (HERE / name).write_text(page(), encoding="utf-8")

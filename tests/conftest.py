@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import pytest
 
-from tests.support import short_tmp
+from tests.support import short_tmp, work_in_memory
 from z2d.postgres.server import EmbeddedPostgres
 from z2d.store.database import Database
 from z2d.store.migrations import migrate
@@ -19,6 +19,8 @@ TEMPLATE = "z2_template"
 # A crash of the machine may lose a test's database; nothing else may use these.
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 numbers = itertools.count(1)
+
+work_in_memory()
 
 
 @pytest.fixture(scope="session")

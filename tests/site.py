@@ -29,7 +29,7 @@
 | /picture.jpg, /captions.vtt | no videos |
 | /redirect?to=URL, /embed?src=URL, /hls-to?segment=URL | lead elsewhere |
 | /hang, /loop | takes the request and says nothing; leads back to itself |
-| /limited/NAME.mp4 | 429 as long as `limited` is set, then /file.mp4 |
+| /limited/NAME | 429 as long as `limited` is set, then it leads to /audio.mp3: one video, whatever its name |
 | /signed-in.mp4 | 401 without the cookie `session=open`, then /file.mp4 |
 | /nothing | a page without a video |
 """
@@ -157,7 +157,7 @@ class Site:
     async def slow_down(self, request: web.Request) -> web.StreamResponse:
         if self.limited:
             return web.Response(status=429)
-        return web.FileResponse(fixture("media/bear.mp3"), headers={"Content-Type": "audio/mpeg"})
+        raise web.HTTPFound("/audio.mp3")
 
     async def truncated(self, request: web.Request) -> web.StreamResponse:
         response, body = await self._begin(request, fixture("media/bbb_rabbit320.mp4").read_bytes(), knows_range=False)

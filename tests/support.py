@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import shutil
 import tempfile
 import time
@@ -49,6 +50,26 @@ def eventually_sync(predicate: Callable[[], T], within: float = 10.0, *, every: 
             pytest.fail(f"{what or 'the condition'} did not come true within {within} s; last answer: {answer!r}")
         time.sleep(every)
     return answer
+
+
+def work_in_memory() -> None:
+    """Put temporary folders of this process and its children into memory, where the machine has enough of it.
+
+    Each test has its own database: some hundred small files, made and removed. On a busy disk that took a second, in
+    memory 30 ms. Whoever sets TMPDIR decides for themselves. A mount without execution is of no use to programs that
+    tests put there.
+    """
+    if "TMPDIR" in os.environ:
+        return
+    memory = Path("/dev/shm")
+    try:
+        state = os.statvfs(memory)
+    except OSError:
+        return
+    roomy = state.f_bavail * state.f_frsize >= 4 << 30
+    if roomy and not state.f_flag & (os.ST_NOEXEC | os.ST_RDONLY) and os.access(memory, os.W_OK):
+        os.environ["TMPDIR"] = str(memory)
+        tempfile.tempdir = None  # computed anew at the next use
 
 
 @contextmanager

@@ -162,6 +162,14 @@ class Client:
         body = {"force": force} | ({"target": target} if target is not None else {})
         return self._json("POST", f"/api/jobs/{job_id}/publish", body=body)
 
+    def publish_many(self, **which: Any) -> Json:
+        """Publish up to 1000 completed jobs again, by `ids` or by `filter` (`ManyAnswer`)."""
+        return self._json("POST", "/api/publish", body=which)
+
+    def targets(self) -> list[Json]:
+        """The publishing targets (`TargetInfo`), the library first."""
+        return list(self._json("GET", "/api/targets")["items"])
+
     def analyze(self, **which: Any) -> Json:
         """Analyse up to 1000 completed jobs again, by `ids` or by `filter` (`ManyAnswer`)."""
         return self._json("POST", "/api/analyze", body=which)
@@ -214,9 +222,9 @@ class Client:
         """Let the queue go on."""
         return self._json("POST", "/api/queue/resume")
 
-    def set_slots(self, slots: int | None) -> Json:
-        """Jobs at once of each worker; None: as each was started."""
-        return self._json("PATCH", "/api/queue", body={"slots": slots})
+    def set_queue(self, **slots: int | None) -> Json:
+        """`slots`: jobs at once of each worker; None: as each was started. `site_slots`: of one site; None: any."""
+        return self._json("PATCH", "/api/queue", body=slots)
 
     # -- the daemon ---------------------------------------------------------------------------------------------
 

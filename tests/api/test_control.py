@@ -85,7 +85,10 @@ async def test_the_queue_as_a_whole(seeded: World) -> None:
     assert (await ok(seeded, "POST", "/api/queue/resume"))["mode"] == "ACTIVE"
     assert (await ok(seeded, "PATCH", "/api/queue", {"slots": 7}))["slots_per_worker"] == 7
     assert (await ok(seeded, "PATCH", "/api/queue", {"slots": None}))["slots_per_worker"] is None
-    for body in ({}, {"slots": 0}, {"slots": 65}, {"slots": 2.5}, {"slots": True}):
+    polite = await ok(seeded, "PATCH", "/api/queue", {"site_slots": 2})
+    assert (polite["site_slots"], polite["slots_per_worker"]) == (2, None)
+    assert (await ok(seeded, "PATCH", "/api/queue", {"slots": 7}))["site_slots"] == 2, "what is not named stays"
+    for body in ({}, {"site_slots": 0}, {"slots": 0}, {"slots": 65}, {"slots": 2.5}, {"slots": True}):
         await ok(seeded, "PATCH", "/api/queue", body, expect=400)
 
 

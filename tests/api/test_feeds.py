@@ -127,3 +127,53 @@ async def test_publishing_again_over_http(filled: World) -> None:
     assert (await filled.call("POST", "/api/jobs/1/publish", json={"target": "nowhere"}))[0] == 404
     assert (await filled.call("POST", "/api/jobs/1/publish", json={"goal": "x"}))[0] == 400
     assert (await filled.call("POST", "/api/jobs/2/publish", json={}))[0] == 409
+
+
+async def test_the_targets_say_how_much_they_have(filled: World) -> None:
+    rows = [
+        outbox.TargetRow("hook", "webhook", ("finished", "failed"), "", "tag:talks"),
+        outbox.TargetRow("talks", "feed", ("publish",), ""),
+    ]
+    await outbox.declare_targets(filled.db, "test", rows)
+    await filled.db.execute("UPDATE publish_targets SET disabled_at = now(), disabled_why = 'gone' WHERE name = 'hook'")
+    await filled.db.execute(
+        "INSERT INTO job_publishing (job_id, target, kind, event, status, idempotency_key)"
+        " VALUES (1, 'hook', 'webhook', 'finished', 'FAILED', 'a'), (4, 'hook', 'webhook', 'failed', 'PENDING', 'b')"
+    )
+    status, said = await filled.call("GET", "/api/targets")
+    assert status == 200
+    library, hook, former, talks = said["items"]
+    assert (library["name"], library["configured"], library["counts"]) == ("library", True, {})
+    assert (hook["events"], hook["filter"], hook["installations"]) == (["failed", "finished"], "tag:talks", ["test"])
+    assert (hook["counts"], hook["disabled_why"]) == ({"FAILED": 1, "PENDING": 1}, "gone")
+    assert (former["name"], former["configured"], former["counts"]) == ("open", False, {"PUBLISHED": 1})
+    assert talks["last_published_at"] == "2026-11-22T00:00:00.000Z"
+    await filled.db.execute("UPDATE jobs SET deleted_at = now() WHERE id = 1")
+    items = (await filled.call("GET", "/api/targets"))[1]["items"]
+    assert {one["name"]: one["counts"] for one in items} == {"library": {}, "hook": {"PENDING": 1}, "talks": {}}
+
+
+async def test_many_jobs_are_published_again_by_filter(filled: World) -> None:
+    async def publish(**body: object) -> tuple[int, list[int]]:
+        status, said = await filled.call("POST", "/api/publish", json=body)
+        return status, said.get("done")
+
+    async def state() -> str:
+        query = "SELECT status FROM job_publishing WHERE job_id = 1 AND target = 'talks'"
+        return str(await filled.db.fetchval(query))
+
+    await outbox.declare_targets(filled.db, "test", [outbox.TargetRow("talks", "feed", ("publish",), "")])
+    assert await publish(filter="", dry_run=True) == (200, [1]), "only what is complete"
+    assert await publish(filter="tag:else") == (200, [])
+    assert await publish(filter="", failed=True) == (200, [])
+    assert await state() == "PUBLISHED"
+    await filled.db.execute("UPDATE job_publishing SET status = 'FAILED' WHERE target = 'talks'")
+    assert await publish(filter="", failed=True, target="library") == (200, [])
+    assert await publish(filter="", failed=True, after=1) == (200, [])
+    assert await publish(filter="site:media.example", failed=True, target="talks") == (200, [1])
+    assert await state() == "PENDING"
+    status, said = await filled.call("POST", "/api/publish", json={"ids": [1, 3, 77, 1]})
+    assert (status, said["done"]) == (200, [1])
+    assert [(one["id"], one["code"]) for one in said["refused"]] == [(3, "conflict"), (77, "job_not_found")]
+    for body in ({}, {"ids": [1], "filter": ""}, {"filter": "nonsense:1"}, {"filter": "", "target": "../x"}):
+        assert (await filled.call("POST", "/api/publish", json=body))[0] == 400

@@ -7,6 +7,7 @@ import itertools
 import json
 from typing import Any
 
+import pytest
 from yarl import URL as Address  # noqa: N811
 
 from tests.api.world import World
@@ -119,6 +120,17 @@ async def test_a_body_where_none_belongs_is_refused(world: World) -> None:
     for method, path in [("DELETE", "/api/jobs/1"), ("GET", "/api/jobs"), ("GET", "/healthz")]:
         assert (await world.call(method, path, json={"purge": True}))[0] == 400
         assert (await world.call(method, path, data="x", headers={"Content-Type": "text/plain"}))[0] == 415
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "text/plain", "", "application/x-www-form-urlencoded"])
+async def test_who_sends_nothing_may_call_it_anything(seeded: World, kind: str) -> None:
+    for path in ("/api/jobs/4/retry", "/api/jobs/4/pause", "/api/queue/resume"):
+        found, said = await seeded.call("POST", path, data=b"", headers={"Content-Type": kind})
+        assert found == 200, (path, said)
+    found, said = await seeded.call("POST", "/api/jobs/1/retry", data=b"{}", headers={"Content-Type": "text/plain"})
+    assert (found, said["code"]) == (415, "unsupported_media_type")
+    found, said = await seeded.call("POST", "/api/jobs", data=b"", headers={"Content-Type": kind})
+    assert found in {400, 415}
 
 
 QUERIES = [

@@ -202,6 +202,8 @@ class FakeDaemon:
                 web.patch("/api/jobs/{id}", self._touched),
                 web.get("/api/jobs/{id}/why", self._canned),
                 web.post("/api/jobs/{id}/publish", self._canned),
+                web.post("/api/publish", self._canned),
+                web.get("/api/targets", self._canned),
                 web.post("/api/analyze", self._canned),
                 web.get("/api/jobs/{id}/analyses", self._canned),
                 web.get("/api/queue", self._canned),

@@ -17,6 +17,7 @@ QUEUE: dict[str, Any] = {
     "mode": "ACTIVE",
     "slots": 2,
     "slots_per_worker": None,
+    "site_slots": None,
     "workers": 1,
     "busy": 1,
     "ready": 2,
@@ -66,6 +67,8 @@ def filled(daemon: FakeDaemon) -> None:
         (["queue", "resume"], ("POST", "/api/queue/resume", {})),
         (["queue", "slots", 4], ("PATCH", "/api/queue", {"slots": 4})),
         (["queue", "slots", "default"], ("PATCH", "/api/queue", {"slots": None})),
+        (["queue", "site-slots", 1], ("PATCH", "/api/queue", {"site_slots": 1})),
+        (["queue", "site-slots", "any"], ("PATCH", "/api/queue", {"site_slots": None})),
     ],
 )
 def test_what_a_verb_asks_for(
@@ -138,6 +141,7 @@ def test_a_dry_run_by_ids_asks_nobody(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
         ["edit", "1", "--tag", "a", "--no-tags"],
         ["queue", "slots", "0"],
         ["queue", "slots", "many"],
+        ["queue", "site-slots", "default"],
     ],
 )
 def test_usage(z2ctl: Z2ctl, words: list[str], daemon: FakeDaemon) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.cli.conftest import Z2ctl
@@ -10,6 +11,7 @@ from tests.cli.fake import FakeDaemon, job
 from z2ctl.cli.publish import LOOKS
 from z2d.wire import errors
 from z2d.wire.library import Publication, PublishStatus
+from z2d.wire.publishing import TargetInfo
 
 HOSTILE = "bell \x1b[31m\u202e<b>"
 
@@ -36,6 +38,34 @@ def test_publish_answers_for_each(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     assert json.loads(z2ctl("publish", 1, "--json").out) == {"id": 1, "publishing": places}
     assert daemon.asked[-1][2] == {"force": False}
     assert z2ctl("publish").code == 2
+
+
+def test_by_filter_page_by_page_and_what_is_wrong_is_said(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    refused = {"id": 4, "code": "conflict", "detail": f"no {HOSTILE}"}
+    daemon.canned["/api/publish"] = [
+        {"done": [1, 2], "refused": [], "next_after": 2},
+        {"done": [5], "refused": [refused], "next_after": None},
+    ]
+    ended = z2ctl("publish", "--filter", "tag:talk", "--failed", "--target", "hook")
+    assert (ended.code, ended.out) == (5, "1\n2\n5\n")
+    assert ended.err.startswith("Job 4: no bell") and "\x1b" not in ended.err
+    asked = {"filter": "tag:talk", "failed": True, "force": False, "dry_run": False, "target": "hook"}
+    assert [body for _, path, body in daemon.asked if path == "/api/publish"] == [asked, {**asked, "after": 2}]
+    for wrong in (["1", "--failed"], ["1", "--filter", "x"], ["1", "--dry-run"], []):
+        assert z2ctl("publish", *wrong).code == 2
+
+
+def test_the_targets(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    library = TargetInfo(name="library", kind="library", configured=True, counts={PublishStatus.PUBLISHED: 3})
+    counts = {PublishStatus.FAILED: 2, PublishStatus.PENDING: 1, PublishStatus.RUNNING: 1}
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    hook = TargetInfo(
+        name="hook", kind="webhook", configured=True, counts=counts, disabled_at=at, disabled_why=f"gone {HOSTILE}"
+    )
+    items = [library.model_dump(mode="json"), hook.model_dump(mode="json")]
+    daemon.canned["/api/targets"] = [{"items": items}]
+    assert z2ctl("targets").out == "library\tlibrary\t3\t0\t0\t\t\nhook\twebhook\t0\t2\t2\t\tgone bell <b>\n"
+    assert [json.loads(line) for line in z2ctl("targets", "--json").out.splitlines()] == items
 
 
 def test_show_says_what_became_of_each_target(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import short_tmp
+from z2d import jobmark
+from z2d.daemon import logs
 from z2d.daemon.life import running
 from z2d.daemon.logs import OneLine
 from z2d.daemon.notify import Notifier
@@ -102,3 +104,42 @@ def test_one_record_is_one_printable_line(journal: bool) -> None:
     assert first.startswith("<3>" if journal else "20")
     assert "Traceback" in second
     assert "ValueError: of two | lines" in second
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_what_is_said_while_a_job_is_worked_on_names_it(journal: bool) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(OneLine(journal=journal))
+    logger = logging.Logger("z2d.test")
+    logger.addHandler(handler)
+    with jobmark.of_job(42):
+        logger.warning("it stumbled")
+    logger.warning("nobody's")
+    first, second = stream.getvalue().splitlines()
+    assert first == "<4>job=42 it stumbled" if journal else first.endswith(" WARNING job=42 it stumbled")
+    assert "job=" not in second
+
+
+async def test_the_mark_travels_with_tasks_and_threads() -> None:
+    async def child() -> int | None:
+        return await asyncio.to_thread(jobmark.current)
+
+    with jobmark.of_job(7):
+        task = asyncio.create_task(child(), name="child")
+    assert (await task, jobmark.current()) == (7, None)
+
+
+def test_the_journal_is_known_by_its_stream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The variable alone says nothing: whoever sends stderr into a file wants readable lines there."""
+    with (tmp_path / "said").open("w+") as sink:
+        monkeypatch.setattr("sys.stderr", sink)
+        found = os.fstat(sink.fileno())
+        for stream, begins in ((f"{found.st_dev}:{found.st_ino}", "<4>"), ("8:1", "20"), ("", "20")):
+            monkeypatch.setenv("JOURNAL_STREAM", stream)
+            sink.truncate(0)
+            sink.seek(0)
+            logs.set_up()
+            logging.getLogger("z2d.test").warning("here")
+            assert (tmp_path / "said").read_text().startswith(begins), stream
+    logging.basicConfig(force=True)

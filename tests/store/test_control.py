@@ -181,6 +181,35 @@ async def test_nothing_is_claimed_from_a_queue_that_does_not_go(db: Database) ->
     assert await claims.claim(db, who) is not None
 
 
+async def test_no_more_jobs_of_a_site_run_than_wanted_whoever_claims(db: Database) -> None:
+    crew = [await making.worker(db) for _ in range(8)]
+    for site in ("a", "a", "a", "b", None, None, None):
+        await making.job(db, site=site, priority=0 if site == "b" else 1)
+    await queue.set_site_slots(db, 1)
+    taken = [one for one in await asyncio.gather(*(claims.claim(db, who) for who in crew)) if one is not None]
+    assert sorted(str(one.site) for one in taken) == ["None", "None", "None", "a", "b"]
+    waiting = await db.fetchval("SELECT min(id) FROM jobs WHERE status = 'QUEUED'")
+    answer = await why(db, waiting)
+    assert answer.code is WhyCode.SITE_SLOTS
+    assert answer.sentence == "It waits for other jobs of its site: a has 1 running, and not more than 1 are to."
+    await queue.set_site_slots(db, 2)
+    assert await claims.claim(db, crew[0]) is not None
+    assert await claims.claim(db, crew[0]) is None
+    await queue.set_site_slots(db, None)
+    assert await claims.claim(db, crew[0]) is not None
+
+
+async def test_half_open_the_gate_lets_one_job_through_however_many_ask_at_once(db: Database) -> None:
+    crew = [await making.worker(db) for _ in range(8)]
+    for _ in crew:
+        await making.job(db, site="slow")
+    await claims.close_gate(db, "slow", 900, "RATE_LIMITED")
+    await db.execute("UPDATE site_gates SET not_before = now()")
+    await asyncio.gather(*(db.execute("SELECT pg_sleep(0.2)") for _ in crew))  # a connection for each
+    taken = await asyncio.gather(*(claims.claim(db, who) for who in crew))
+    assert len([one for one in taken if one is not None]) == 1
+
+
 async def test_the_numbers_of_the_queue(db: Database) -> None:
     who = await making.worker(db)
     running = await making.claimed(db, who)

@@ -150,3 +150,20 @@ async def test_values_are_only_compared(db: Database, value: str) -> None:
         assert await found(db, f'{key}:"{value}"') == set()
         assert len(await found(db, f'-{key}:"{value}"')) == 1
     await found(db, f'"{value}"')
+
+
+async def test_jobs_of_a_list_and_jobs_of_none(db: Database) -> None:
+    parents = [(await making.job(db)).id for _ in range(2)]
+    children = [(await making.job(db)).id for _ in range(2)]
+    for parent, child in zip(parents, children, strict=True):
+        await db.execute("UPDATE jobs SET parent_id = $1 WHERE id = $2", parent, child)
+    everything = {*parents, *children}
+    for text, expected in {
+        "parent:none": set(parents),
+        "-parent:none": set(children),
+        f"parent:{parents[0]}": {children[0]},
+        f"-parent:{parents[0]}": everything - {children[0]},
+        f"parent:{parents[0]},{parents[1]}": set(children),
+        f"parent:none,{parents[1]}": {*parents, children[1]},
+    }.items():
+        assert await found(db, text) == expected, text

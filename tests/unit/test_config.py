@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from z2d.config import ConfigTrouble, Settings, load
-from z2d.config_values import Address
+from z2d.config.values import Address
 
 
 @pytest.fixture(autouse=True)
@@ -189,7 +189,7 @@ def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    source = Path(__file__).parents[2].joinpath("z2d/config.py").read_text().splitlines()
+    source = Path(__file__).parents[2].joinpath("z2d/config/__init__.py").read_text().splitlines()
     for field in Settings.model_fields:
         start = next(number for number, line in enumerate(source) if line.startswith(f"    {field}: "))
         following = (line.strip() for line in source[start + 1 :])
@@ -266,3 +266,15 @@ def test_the_environment_may_hold_tables_as_json(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("Z2_PROFILES", '{"talk": {"audio_only": true}}')
     settings = load(None, {})
     assert (settings.options.max_height, settings.profiles["talk"].audio_only) == (480, True)
+
+
+def test_origins_are_taken_as_a_browser_writes_them(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("Z2_ORIGINS", "https://z2.example, http://127.0.0.1:8642")
+    assert load(None, {}).origins == ("https://z2.example", "http://127.0.0.1:8642")
+    for wrong in ("z2.example", "https://z2.example/", "https://z2.example/app", "*", "ftp://z2.example"):
+        monkeypatch.setenv("Z2_ORIGINS", wrong)
+        (problem,) = problems()
+        assert "origins like https://z2.example are needed" in problem
+    monkeypatch.delenv("Z2_ORIGINS")
+    (bare / "z2/z2.toml").write_text('origins = ["https://z2.example/"]\n')
+    assert "z2.toml:1" in problems()[0]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from z2d.wire import filters
 from z2d.wire.errors import FilterInvalid
-from z2d.wire.filters import Term, parse
+from z2d.wire.filters import NO_PARENT, Term, parse
 from z2d.wire.jobs import DisplayStatus, JobStatus, Outcome, StageName
 
 
@@ -52,6 +52,7 @@ def plain(text: str) -> list[tuple[Any, ...]]:
         ("since:2w", [term("since", timedelta(days=14))]),
         ("id:1,2,3", [term("id", 1, 2, 3)]),
         ("id>100 parent:7", [term("id", 100, op=">"), term("parent", 7)]),
+        ("parent:none", [term("parent", NO_PARENT)]),
         ("priority:-5 priority>=-10", [term("priority", -5), term("priority", -10, op=">=")]),
         ('owls "two words" -"not these"',
          [term("words", "owls"), term("phrase", "two words"), term("phrase", "not these", negated=True)]),

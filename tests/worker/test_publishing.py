@@ -14,7 +14,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.publish.receiver import Receiver
-from tests.store.making import job, worker
+from tests.store.making import claimed, job, worker
 from tests.support import eventually
 from tests.worker.publishing import (
     claim_job,
@@ -25,11 +25,12 @@ from tests.worker.publishing import (
     settled,
     start_publisher_process,
 )
-from z2d.store import claims, deliveries, outbox, reads, requests
+from z2d.store import claims, collections, deliveries, outbox, reads, requests
 from z2d.store.database import Database
 from z2d.store.outbox import TargetRow
 from z2d.wire.errors import Conflict, JobNotFound, TargetNotFound
-from z2d.wire.jobs import Outcome, WaitReason
+from z2d.wire.jobs import Outcome, StageName, WaitReason
+from z2d.wire.lists import ListEntry
 from z2d.wire.reasons import ErrorClass
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of 24 bytes ...").decode()
@@ -74,6 +75,37 @@ async def test_a_finished_job_reaches_every_target_once(
     assert told["places"]["library"] == "/library/entry"
     assert list((tmp_path / "store").rglob("media.mp4"))
     assert (await reads.detail(db, claim.job_id)).outcome is Outcome.FULL
+
+
+async def test_the_end_of_a_list_is_told_with_what_became_of_its_entries(
+    dsn: str, db: Database, tmp_path: Path, receiver: Receiver, tables: dict[str, Any]
+) -> None:
+    """By a target that wants lists as a whole, once; entries that failed are counted."""
+    tables = {name: {**tables[name], "filter": "parent:none"} for name in ("hook", "phone")}
+    async with publishing(dsn, tmp_path, tables):
+        me = await worker(db)
+        parent = await claimed(db, me)
+        await collections.expand(
+            db,
+            parent,
+            [ListEntry(url=f"https://l.example/{n}", title=f"Entry {n}", site="l", dedup_key=f"l:{n}") for n in (1, 2)],
+        )
+        good, bad = [await claims.claim(db, me), await claims.claim(db, me)]
+        assert good is not None and bad is not None
+        await claims.finish(db, good, Outcome.FULL)
+        await claims.fail(db, bad, ErrorClass.NOT_FOUND, "gone", StageName.METADATA)
+        for target in ("hook", "phone"):
+            await settled(db, parent.job_id, target, "finished")
+    hook, phone = receiver.posts if receiver.posts[0].path == "/hook" else receiver.posts[::-1]
+    told = json.loads(hook.body)
+    assert (told["type"], told["data"]["job"]["kind"], told["data"]["job"]["id"]) == (
+        "job.finished",
+        "COLLECTION",
+        parent.job_id,
+    )
+    assert told["data"]["job"]["outcome"] == "PARTIAL"
+    assert told["data"]["entries"] == {"FULL": 1, "FAILED": 1}
+    assert "2 entries: 1 complete, 1 failed" in json.loads(phone.body)["message"]
 
 
 async def test_nothing_is_sent_before_the_job_has_ended_nor_of_one_that_is_cancelled(

@@ -46,6 +46,7 @@ VERBS = {
     "path": "results",
     "open": "results",
     "publish": "publish",
+    "targets": "publish",
     "profiles": "sites",
     "cookies": "sites",
     "import": "importing",

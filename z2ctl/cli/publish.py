@@ -1,17 +1,20 @@
-"""`z2ctl publish`: bring finished jobs to their targets again; and how publications are shown everywhere."""
+"""`z2ctl targets` and `z2ctl publish`: where finished jobs go; and how publications are shown everywhere."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import click
 
 from z2ctl import text
-from z2ctl.cli.app import App, complain, leave
-from z2ctl.cli.output import Cell, Column, Page
+from z2ctl.cli.app import REFUSED, App, complain, leave
+from z2ctl.cli.output import Cell, Column, Page, say
 from z2ctl.cli.parameters import JOB_ID, json_option
 from z2ctl.client import Json
 from z2ctl.text import Look
 from z2d.wire import errors
 
+AT_ONCE_S = 180.0  # a thousand jobs take their time
 LOOKS: dict[str, Look] = {
     "PENDING": Look("○", ".", "to do", "dim"),
     "RUNNING": Look("●", "*", "being sent", "running"),
@@ -24,17 +27,42 @@ LOOKS: dict[str, Look] = {
 
 
 @click.command("publish")
-@click.argument("job_ids", type=JOB_ID, metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)
+@click.option("--filter", "condition", metavar="FILTER", help="The jobs that this finds, as in 'z2ctl list FILTER'.")
+@click.option("--failed", is_flag=True, help="Only jobs that could not be sent to the target, or to any.")
 @click.option("--target", metavar="NAME", help="To this target alone: 'library', or one of z2.toml.")
 @click.option("--force", is_flag=True, help="Send it although nothing has changed since it was sent.")
+@click.option("--dry-run", is_flag=True, help="With --filter or --failed: only say which jobs it would be.")
 @json_option
 @click.pass_obj
-def publish_command(app: App, job_ids: tuple[int, ...], target: str | None, force: bool) -> None:
+def publish_command(
+    app: App,
+    job_ids: tuple[int, ...],
+    condition: str | None,
+    failed: bool,
+    target: str | None,
+    force: bool,
+    dry_run: bool,
+) -> None:
     """Publish finished jobs again.
 
     What has not changed since is left as it is; targets that came into z2.toml later get the job now. It goes on in
-    the background: 'z2ctl show ID' says how far it is. In a pipe: job, target, event, state, place.
+    the background: 'z2ctl show ID' and 'z2ctl targets' say how far it is. In a pipe: job, target, event, state, place;
+    by filter: job.
     """
+    by_filter = condition is not None or failed
+    if bool(job_ids) == by_filter:
+        raise click.UsageError("Give either ids or --filter (or --failed).")
+    if dry_run and not by_filter:
+        raise click.UsageError("--dry-run goes with --filter or --failed.")
+    if by_filter:
+        asked = {"filter": condition or "", "failed": failed, "force": force, "dry_run": dry_run}
+        _many(app, asked | ({"target": target} if target is not None else {}))
+    else:
+        _each(app, job_ids, target, force)
+
+
+def _each(app: App, job_ids: tuple[int, ...], target: str | None, force: bool) -> None:
     client, failed = app.client, 0
     for job_id in dict.fromkeys(job_ids):
         try:
@@ -55,6 +83,87 @@ def publish_command(app: App, job_ids: tuple[int, ...], target: str | None, forc
                 app.out.fields([job_id, *(one.get(name) for name in ("target", "event", "status", "remote_url"))])
     if failed:
         leave(failed)
+
+
+def _many(app: App, asked: dict[str, Any]) -> None:
+    """Page by page; what refuses is said, and gives the exit code."""
+    client = app.client
+    client.timeout = AT_ONCE_S
+    after, done, refused = 0, 0, 0
+    while True:
+        answer = client.publish_many(**asked, **({"after": after} if after else {}))
+        done, refused = done + len(answer["done"]), refused + len(answer["refused"])
+        for one in answer["refused"]:
+            say(f"Job {one['id']}: {text.safe(one['detail'])}")
+        if app.out.as_json:
+            app.out.json(answer)
+        elif not app.out.terminal:
+            for job_id in answer["done"]:
+                app.out.fields([job_id])
+        after = answer["next_after"] or 0
+        if not after:
+            break
+    if app.out.terminal and not app.out.as_json:
+        say(f"{text.plural(done, 'job')} {'would be' if asked['dry_run'] else 'will be'} published again.")
+    if refused:
+        leave(REFUSED)
+
+
+@click.command("targets")
+@json_option
+@click.pass_obj
+def targets_command(app: App) -> None:
+    """List the publishing targets, and how many jobs each has.
+
+    They stand in z2.toml, as tables [targets.NAME]; the library is always there. In a pipe: name, kind, there, to do,
+    failed, when the last was published, why it is off.
+    """
+    found = app.client.targets()
+    if app.out.as_json:
+        for one in found:
+            app.out.json(one)
+        return
+    if not app.out.terminal:
+        for one in found:
+            counts = [_count(one, *states) for states in (("PUBLISHED",), ("PENDING", "RUNNING"), ("FAILED",))]
+            fields = [one["name"], one["kind"], *counts, one.get("last_published_at"), one.get("disabled_why")]
+            app.out.fields(fields)
+        return
+    columns = [
+        Column("TARGET"),
+        Column("KIND"),
+        Column("THERE", right=True),
+        Column("TO DO", right=True),
+        Column("FAILED", right=True),
+        Column("LAST"),
+        Column("", wide=True),
+    ]
+    app.out.page().table(columns, [_target_row(one) for one in found])
+
+
+def _target_row(one: Json) -> list[Cell]:
+    """One target: name, kind, counts, when the last was published, and which jobs it wants or why it is off."""
+    failed, last = _count(one, "FAILED"), one.get("last_published_at")
+    if one.get("disabled_at"):
+        remark = Cell(f"off: {one.get('disabled_why')}", "error")
+    elif not one.get("configured"):
+        remark = Cell("no longer in z2.toml", "dim")
+    else:
+        remark = Cell(one.get("filter") or "", "dim")
+    return [
+        Cell(one.get("name")),
+        Cell(one.get("kind"), "dim"),
+        Cell(_count(one, "PUBLISHED")),
+        Cell(_count(one, "PENDING", "RUNNING") or ""),
+        Cell(failed or "", "error"),
+        Cell(text.day_and_time(last) if last else "", "dim"),
+        remark,
+    ]
+
+
+def _count(one: Json, *states: str) -> int:
+    counts = one.get("counts") or {}
+    return sum(int(counts.get(state) or 0) for state in states)
 
 
 def publications(app: App, page: Page, found: list[Json]) -> None:

@@ -66,9 +66,27 @@ def queue_slots(app: App, number: str) -> None:
 
     Fewer slots end no job: a slot goes when its job is done. With several workers this is the number of each.
     """
-    if number != "default" and not (number.isascii() and number.isdigit() and 1 <= int(number) <= 64):
-        raise click.UsageError(f"{number!r} is no number of slots: give 1 to 64, or 'default'.")
-    said(app, app.client.set_slots(None if number == "default" else int(number)))
+    said(app, app.client.set_queue(slots=_number(number, "default")))
+
+
+@queue_command.command("site-slots")
+@click.argument("number", metavar="N|any")
+@json_option
+@click.pass_obj
+def queue_site_slots(app: App, number: str) -> None:
+    """Set how many jobs of one site run at once, all workers together; 'any': as many as there are slots.
+
+    Jobs beyond that wait, and those of other sites go before them. Running jobs stay.
+    """
+    said(app, app.client.set_queue(site_slots=_number(number, "any")))
+
+
+def _number(text: str, none: str) -> int | None:
+    if text == none:
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 64):
+        raise click.UsageError(f"{text!r} is no number of slots: give 1 to 64, or {none!r}.")
+    return int(text)
 
 
 def said(app: App, queue: Json) -> None:
@@ -85,7 +103,8 @@ def slots(queue: Json) -> str:
     """How many slots there are and how many of them work. What was just set takes a moment to reach the workers."""
     wanted = queue["slots_per_worker"]
     each = f", {wanted} set for {'each' if queue['workers'] > 1 else 'it'}" if wanted else ""
-    return f"{queue['busy']} of {text.plural(queue['slots'], 'slot')} busy{each}"
+    site = f", at most {queue['site_slots']} of one site" if queue["site_slots"] else ""
+    return f"{queue['busy']} of {text.plural(queue['slots'], 'slot')} busy{each}{site}"
 
 
 def tell(app: App, queue: Json) -> None:

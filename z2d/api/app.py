@@ -16,6 +16,7 @@ from z2d.api.auth import Auth
 from z2d.api.connections import MAX_CONNECTIONS, Connections
 from z2d.api.keys import Admit
 from z2d.api.log_feed import LogFeed
+from z2d.api.metrics import METRICS, Metrics, Surroundings
 from z2d.api.openapi import document
 from z2d.api.probe import PROBE, Probe, nothing_to_probe_with
 from z2d.api.profiles import Profiles
@@ -53,6 +54,7 @@ def create_app(
     cookies: CookieFiles | None = None,
     probe: Probe = nothing_to_probe_with,
     uploads: Uploads | None = None,
+    around: Surroundings | None = None,
     max_connections: int = MAX_CONNECTIONS,
     now: Callable[[], float] = time.time,
 ) -> web.Application:
@@ -66,14 +68,20 @@ def create_app(
         listener_health: whether notifications arrive at the moment.
         probe: looks at a URL. uploads: the folder of uploaded files; in `state_dir` unless told.
         profiles: the named sets of options. cookies: where those of sites are kept; in `state_dir` unless told.
-        auth: who may call. feeds: the podcast feeds by name. max_connections: open at once. now: seconds since 1970.
+        auth: who may call. feeds: the podcast feeds by name. around: what /metrics tells besides.
+        max_connections: open at once. now: seconds since 1970.
     """
     table = routes()
     public = frozenset(route.path for route in table if route.public)
     connections = Connections(max_connections)
     open_feeds = frozenset(name for name, one in (feeds or {}).items() if one.channel.public)
     checks = middleware.security(auth, public, open_feeds, spoke=connections.spoke)
-    app = web.Application(middlewares=[middleware.failures, checks], client_max_size=MAX_BODY)
+    sockets, around = Sockets(), around or Surroundings({"state": state_dir})
+    metrics = Metrics(db, sockets=sockets, version=versions, listening=listener_health, around=around)
+    app = web.Application(
+        middlewares=[metrics.requests.middleware(), middleware.failures, checks], client_max_size=MAX_BODY
+    )
+    app[METRICS] = metrics
     app[keys.CONNECTIONS] = connections
     app[keys.DB] = db
     app[keys.ADMIT] = admit
@@ -88,7 +96,7 @@ def create_app(
     app[keys.READINESS] = Readiness(db, folder=state_dir, listening=listener_health)
     app[keys.HUB] = StatusHub(db, bus, app[keys.STATS], now=now)
     app[keys.LOG_FEED] = LogFeed(db, bus)
-    app[keys.SOCKETS] = Sockets()
+    app[keys.SOCKETS] = sockets
     app[keys.DOCUMENT] = json.dumps(document(table, versions.version)).encode("ascii")
     _add_routes(app, table)
     app.on_response_prepare.append(middleware.harden)
@@ -144,12 +152,16 @@ async def _close_sockets(app: web.Application) -> None:
 
 
 async def _feeds(app: web.Application) -> AsyncIterator[None]:
-    """The two feeds run as long as the application. One that dies is a fault: readiness and the log say so."""
+    """The two feeds, and the look at the loop, run as long as the application.
+
+    One that dies is a fault: readiness and the log say so.
+    """
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(app[keys.HUB].run(), name="api-status-hub")
             group.create_task(app[keys.LOG_FEED].run(), name="api-log-feed")
+            group.create_task(app[METRICS].lag.run(), name="api-loop-lag")
 
     task = asyncio.create_task(run(), name="api-feeds")
     app[keys.READINESS].watch(task)

@@ -73,5 +73,6 @@ PAUSE_QUEUE = (
 RESUME_QUEUE = (Example(name="resume", summary="Go on"),)
 SET_SLOTS = (
     Example(name="three", summary="Three jobs at once", body={"slots": 3}),
+    Example(name="polite", summary="Never more than two of one site", body={"site_slots": 2}),
     Example(name="as_started", summary="As many as each worker was started with", body={"slots": None}),
 )

@@ -20,7 +20,7 @@ from z2d.wire.service import Version
 async def status_socket(request: web.Request, query: StatusSocketParams) -> web.StreamResponse:
     """The state of all jobs, live: hello, a snapshot (unless `since` can be resumed), then every change."""
     hub, version = request.app[HUB], request.app[VERSION]
-    return await request.app[SOCKETS].serve(request, partial(_tell_status, hub, version, query.since))
+    return await request.app[SOCKETS].serve(request, "status", partial(_tell_status, hub, version, query.since))
 
 
 async def _tell_status(hub: StatusHub, version: Version, since: int | None, socket: Socket) -> None:
@@ -34,27 +34,26 @@ async def _tell_status(hub: StatusHub, version: Version, since: int | None, sock
             if newer is None:
                 seen = await _send(socket, await hub.restart())
             else:
-                for message in newer:
-                    await socket.send(message.text)
+                await socket.send_all([message.text for message in newer])
                 seen = newest
             await hub.changed(seen)
 
 
 async def _send(socket: Socket, beginning: Beginning) -> int:
     """All of it, and the number from which the client goes on."""
-    for message in beginning.messages:
-        await socket.send(message)
+    await socket.send_all(beginning.messages)
     return beginning.seq
 
 
 async def log_socket(request: web.Request, query: LogSocketParams) -> web.StreamResponse:
     """A job's log: what is stored after `after` (or the last `tail` lines), then live, until the job is over."""
+    sockets = request.app[SOCKETS]
 
     async def follow(socket: Socket) -> None:
         try:
             job = path_id(request, "job_id", errors.JobNotFound)
         except errors.JobNotFound:
             raise Closed(GONE, errors.JobNotFound.title()) from None
-        await Follower(request.app[LOG_FEED], job, query, socket).run()
+        await Follower(request.app[LOG_FEED], job, query, socket, skipped=sockets.skip).run()
 
-    return await request.app[SOCKETS].serve(request, follow)
+    return await sockets.serve(request, "logs", follow)

@@ -9,7 +9,7 @@ notification matters: a slow look from time to time finds what nobody announced.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -84,10 +84,18 @@ class Head:
 
 
 class Follower:
-    """One client's way through one log."""
+    """One client's way through one log. `skipped` is told of lines that it has to fetch later."""
 
-    def __init__(self, feed: LogFeed, job_id: int, wanted: LogSocketParams, socket: Socket) -> None:
-        self._feed = feed
+    def __init__(
+        self,
+        feed: LogFeed,
+        job_id: int,
+        wanted: LogSocketParams,
+        socket: Socket,
+        *,
+        skipped: Callable[[int], None],
+    ) -> None:
+        self._feed, self._skipped = feed, skipped
         self._job_id = job_id
         self._wanted = wanted
         self._socket = socket
@@ -134,14 +142,17 @@ class Follower:
         """Everything wanted up to `head.last`; a live client that fell too far behind gets a gap in its place."""
         if self._live and head.last - self._seen > LONGEST_LAG:
             to = head.last - KEPT_OF_LAG
+            self._skipped(to - self._seen)
             await self._say(Gap.model_validate({"from": self._seen + 1, "to": to}))
             self._seen = to
         while self._seen < head.last:
             found = await self._page(after=self._seen, limit=PAGE)
+            self._socket.lag = head.last - self._seen
             for text in messages_of(found):
                 await self._socket.send(text)
             # a page that is not full has looked at everything that existed when the head was read
             self._seen = found[-1].seq if len(found) == PAGE else max(head.last, found[-1].seq if found else 0)
+        self._socket.lag = 0
         self._live = True
 
     async def _wait(self, news: asyncio.Event, longest: float) -> None:

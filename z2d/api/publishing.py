@@ -1,4 +1,4 @@
-"""Publishing a job again, and the podcast feeds with all they lead to.
+"""The targets, publishing jobs again, and the podcast feeds with all they lead to.
 
 A feed is made from the database when it is asked for, so it is never out of date, and it is made in a thread. What it
 links to are files of the published jobs alone: their sound or picture, transcript and chapters.
@@ -24,9 +24,12 @@ from z2d.api.reading import path_id
 from z2d.publish import exports
 from z2d.publish.feed import MIME, Channel, Enclosure, Episode, FeedTarget, chapters_json, feed
 from z2d.store import feeds, outbox, reads
+from z2d.store import targets as target_store
+from z2d.store.database import Database
 from z2d.store.feeds import FeedRow
-from z2d.wire import errors
-from z2d.wire.publishing import PublishAnswer, PublishRequest
+from z2d.wire import errors, filters
+from z2d.wire.control import MOST_JOBS, ManyAnswer, RefusedJob
+from z2d.wire.publishing import PublishAnswer, PublishManyRequest, PublishRequest, TargetList
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 ADULT = 18
@@ -37,6 +40,47 @@ async def publish(request: web.Request, query: NoQuery, body: PublishRequest) ->
     job = job_id(request)
     found = await outbox.republish(request.app[DB], job, target=body.target, force=body.force)
     return answer(PublishAnswer(id=job, publishing=found))
+
+
+async def targets(request: web.Request, query: NoQuery) -> web.Response:
+    """Every target with how many jobs it has, waits for and could not get. The library is always one of them."""
+    return answer(TargetList(items=await target_store.overview(request.app[DB])))
+
+
+async def publish_many(request: web.Request, query: NoQuery, body: PublishManyRequest) -> web.Response:
+    """Bring many completed jobs to their targets again, or to one. What has not changed since is left as it is."""
+    if (body.ids is None) == (body.filter is None):
+        fault = {"path": "ids", "message": "give either ids or a filter"}
+        raise errors.InvalidRequest("the body does not fit the contract", errors=[fault])
+    db = request.app[DB]
+    if body.target is not None and not await target_store.known(db, body.target):
+        raise errors.TargetNotFound(f"There is no target {body.target!r}.")
+    ids, next_after = await _chosen(db, body)
+    done: list[int] = []
+    refused: list[RefusedJob] = []
+    for job in ids:
+        try:
+            if not body.dry_run:
+                await outbox.republish(db, job, target=body.target, force=body.force)
+            done.append(job)
+        except (errors.JobNotFound, errors.Conflict) as error:
+            refused.append(RefusedJob(id=job, code=error.code, detail=error.detail))
+    return answer(ManyAnswer(done=done, refused=refused, next_after=next_after))
+
+
+async def _chosen(db: Database, body: PublishManyRequest) -> tuple[list[int], int | None]:
+    """The jobs that it is about, and where to go on when there are more."""
+    if body.ids is not None:
+        return list(dict.fromkeys(body.ids)), None
+    ids = await target_store.publishable(
+        db,
+        filters.parse(body.filter or ""),
+        target=body.target,
+        failed=body.failed,
+        after=body.after,
+        limit=MOST_JOBS + 1,
+    )
+    return ids[:MOST_JOBS], ids[MOST_JOBS - 1] if len(ids) > MOST_JOBS else None
 
 
 async def show_feed(request: web.Request, query: NoQuery) -> web.StreamResponse:

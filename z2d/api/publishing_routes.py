@@ -1,4 +1,4 @@
-"""The part of the route table that is about publishing: doing it again, and the podcast feeds."""
+"""The part of the route table that is about publishing: the targets, doing it again, and the podcast feeds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from z2d.api import publishing
 from z2d.api.table import Answer, Example, Header, Route
 from z2d.publish.feed import MIME
 from z2d.wire import errors
-from z2d.wire.publishing import PublishAnswer, PublishRequest
+from z2d.wire.control import ManyAnswer
+from z2d.wire.publishing import PublishAnswer, PublishManyRequest, PublishRequest, TargetList
 
 _NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
 _FILE = r"(media(\.[a-z0-9]{1,8})?|picture|transcript\.vtt|chapters\.json)"
@@ -36,6 +37,41 @@ _PUBLISH = (
         status=404,
     ),
 )
+_TARGETS = (Example(name="all", summary="What there is"),)
+_PUBLISH_MANY = (
+    Example(
+        name="failed",
+        summary="What the library could not take",
+        body={"filter": "", "failed": True, "target": "library"},
+        answer={"done": [], "refused": [], "next_after": None},
+    ),
+    Example(
+        name="channel",
+        summary="Which jobs of a channel it would be",
+        body={"filter": 'channel:"Night school"', "dry_run": True},
+        answer={"done": [1], "refused": [], "next_after": None},
+    ),
+    Example(
+        name="unfinished",
+        summary="Each job is answered for itself",
+        body={"ids": [3]},
+        answer={
+            "done": [],
+            "refused": [
+                {"id": 3, "code": "conflict", "detail": "Job 3 is QUEUED; only a completed job can be published."}
+            ],
+            "next_after": None,
+        },
+    ),
+    Example(name="neither", summary="Ids or a filter are needed", body={}, status=400),
+    Example(
+        name="unknown",
+        summary="A target that is not configured",
+        body={"filter": "", "target": "nowhere"},
+        status=404,
+        answer=errors.TargetNotFound("There is no target 'nowhere'.").problem(),
+    ),
+)
 _FEED = (
     Example(name="talks", summary="A feed of the configuration", path={"name": "talks"}),
     Example(name="unknown", summary="One that is not there", path={"name": "nothing"}, status=404),
@@ -52,6 +88,10 @@ _FEED_FILE = (
 
 def routes() -> tuple[Route, ...]:
     """Every call that is about publishing."""
+    return (*_calls(), *_feeds())
+
+
+def _calls() -> tuple[Route, ...]:
     return (
         Route(
             method="POST",
@@ -71,6 +111,36 @@ def routes() -> tuple[Route, ...]:
             ),
             examples=_PUBLISH,
         ),
+        Route(
+            method="GET",
+            path="/api/targets",
+            handler=publishing.targets,
+            summary="The publishing targets",
+            tag="publishing",
+            answers={200: Answer(model=TargetList, description="The library first, then the others by name")},
+            examples=_TARGETS,
+        ),
+        Route(
+            method="POST",
+            path="/api/publish",
+            handler=publishing.publish_many,
+            summary="Publish many jobs again",
+            tag="publishing",
+            body=PublishManyRequest,
+            answers={200: Answer(model=ManyAnswer, description="Each job's answer")},
+            errors=(
+                errors.UnsupportedMediaType,
+                errors.PayloadTooLarge,
+                errors.FilterInvalid,
+                errors.TargetNotFound,
+            ),
+            examples=_PUBLISH_MANY,
+        ),
+    )
+
+
+def _feeds() -> tuple[Route, ...]:
+    return (
         Route(
             method="GET",
             path="/feeds/{name}.xml",

@@ -38,8 +38,11 @@ async def resume_queue(request: web.Request, query: NoQuery) -> web.Response:
 
 
 async def change_queue(request: web.Request, query: NoQuery, body: QueueChanges) -> web.Response:
-    """Set how many jobs run at once. Fewer slots end no job: a slot goes when its job is done."""
-    await queue.set_slots(request.app[DB], body.slots, by=request[CALLER])
+    """Set how many jobs run at once, in all or of one site. Fewer end no job: a slot goes when its job is done."""
+    if "slots" in body.model_fields_set:
+        await queue.set_slots(request.app[DB], body.slots, by=request[CALLER])
+    if "site_slots" in body.model_fields_set:
+        await queue.set_site_slots(request.app[DB], body.site_slots, by=request[CALLER])
     return answer(await queue.state(request.app[DB]))
 
 

@@ -15,6 +15,7 @@ from z2d.api import (
     jobs,
     live,
     loglines,
+    metrics,
     publishing_routes,
     search_routes,
     service,
@@ -243,6 +244,14 @@ def _service() -> tuple[Route, ...]:
             summary="This contract as an OpenAPI document",
             tag="service",
             answers={200: Answer(description="An OpenAPI 3.1 document")},
+        ),
+        Route(
+            method="GET",
+            path="/metrics",
+            handler=metrics.numbers,
+            summary="Numbers for Prometheus",
+            tag="service",
+            answers={200: Answer(media=("text/plain",), description="Prometheus' text format, version 0.0.4")},
         ),
         Route(
             method="GET",

@@ -7,7 +7,7 @@ limit, and whoever exceeds it loses the connection by force, because a polite cl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from aiohttp import WSCloseCode, web
@@ -22,6 +22,7 @@ FAREWELL_S = 1.0
 MAX_SOCKETS = 500
 MAX_INCOMING = 4096  # clients have nothing to say
 GONE = 4404  # no such job
+FEEDS = ("status", "logs")
 
 
 class Closed(Exception):
@@ -39,6 +40,9 @@ class Socket:
     def __init__(self, request: web.Request, response: web.WebSocketResponse) -> None:
         self._request = request
         self._response = response
+        self.lag = 0
+        """Messages or lines that are on their way to the client; for /metrics."""
+        self.was_slow = False
 
     async def send(self, text: str) -> None:
         """Send one message; a client that does not take it within `SEND_S` is cut off.
@@ -49,8 +53,16 @@ class Socket:
             async with asyncio.timeout(SEND_S):
                 await self._response.send_str(text)
         except TimeoutError:
+            self.was_slow = True
             self.cut()
             raise ConnectionAbortedError("the client does not read") from None
+
+    async def send_all(self, texts: Sequence[str]) -> None:
+        """Send messages one after the other; `lag` says how many are left. Raises: ConnectionError."""
+        for left, text in zip(range(len(texts), 0, -1), texts, strict=True):
+            self.lag = left
+            await self.send(text)
+        self.lag = 0
 
     async def close(self, code: int, reason: str = "") -> None:
         """Say goodbye, and hang up whether or not the client listens."""
@@ -78,20 +90,32 @@ class Sockets:
 
     def __init__(self, limit: int = MAX_SOCKETS) -> None:
         self._limit = limit
-        self._open: set[Socket] = set()
+        self._open: dict[Socket, str] = {}
         self._closing = False
+        self.dropped = {"slow": 0, "full": 0}
+        """Clients that were cut off because they did not read, and such as were refused: there were too many."""
+        self.lines_skipped = 0
 
     def __len__(self) -> int:
         return len(self._open)
 
-    async def serve(self, request: web.Request, feed: Callable[[Socket], Awaitable[None]]) -> web.WebSocketResponse:
+    def of(self, name: str) -> list[Socket]:
+        """The open sockets of a feed."""
+        return [socket for socket, feed in self._open.items() if feed == name]
+
+    async def serve(
+        self, request: web.Request, name: str, feed: Callable[[Socket], Awaitable[None]]
+    ) -> web.WebSocketResponse:
         """Upgrade `request`, run `feed` as the client's own writer, and close when either side has had enough.
+
+        `name` is that of the feed, one of `FEEDS`.
 
         Raises: TooManyRequests, ShuttingDown, InvalidRequest (not a WebSocket handshake), all before the upgrade.
         """
         if self._closing:
             raise errors.ShuttingDown
         if len(self._open) >= self._limit:
+            self.dropped["full"] += 1
             raise errors.TooManyRequests("too many open sockets", retry_after=10)
         offered = request.headers.getall("Sec-WebSocket-Protocol", [])
         if offered and SUBPROTOCOL not in {name.strip() for name in ",".join(offered).split(",")}:
@@ -108,13 +132,18 @@ class Sockets:
         request[STARTED] = response
         await response.prepare(request)
         socket = Socket(request, response)
-        self._open.add(socket)
+        self._open[socket] = name
         try:
             async with _own_writer(socket, feed):
                 await socket.listen()
         finally:
-            self._open.discard(socket)
+            del self._open[socket]
+            self.dropped["slow"] += socket.was_slow
         return response
+
+    def skip(self, lines: int) -> None:
+        """A client was told to fetch so many log lines later."""
+        self.lines_skipped += lines
 
     async def close_all(self) -> None:
         """Send everybody away (1001, going away); done within two seconds whatever the clients do."""

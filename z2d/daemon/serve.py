@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -18,11 +18,12 @@ from typing import Any
 
 from z2d.api.app import create_app
 from z2d.api.auth import Auth, hash_token
+from z2d.api.metrics import ServerState, Surroundings
 from z2d.api.serve import serve as serve_api
 from z2d.api.uploads import Uploads
 from z2d.bus import Bus
 from z2d.config import Settings
-from z2d.config_values import Address
+from z2d.config.values import Address
 from z2d.daemon import database, sites, state, watchdog
 from z2d.daemon.housekeeping import Housekeeping, Keep
 from z2d.daemon.language_model import language_model
@@ -39,6 +40,7 @@ from z2d.media.process import sweep
 from z2d.media.ytdlp import FetchLimits, YtDlp
 from z2d.pipeline.policy import Policy
 from z2d.pipeline.probing import Prober
+from z2d.postgres.server import EmbeddedPostgres
 from z2d.publish.shelf import LibraryTarget
 from z2d.store import health, presence
 from z2d.store.database import Database
@@ -67,6 +69,7 @@ class Parts:
     version: Version
     targets: list[Served]
     prober: Prober
+    around: Surroundings
 
 
 async def serve(settings: Settings, notifier: Notifier) -> None:
@@ -74,14 +77,14 @@ async def serve(settings: Settings, notifier: Notifier) -> None:
     with ExitStack() as held:
         _occupy(settings, held)
         sockets = [held.enter_context(unix_socket(settings.socket))]
-        group = settings.socket.stat().st_gid
-        names, auth = [str(settings.socket)], Auth(group=group)
+        names = [str(settings.socket)]
+        auth = Auth(group=settings.socket.stat().st_gid, origins=frozenset(settings.origins))
         if settings.listen:
             bearer = _token(settings, settings.listen.host)
             sockets.append(held.enter_context(tcp_socket(*settings.listen)))
             bound = Address(settings.listen.host, sockets[-1].getsockname()[1])
             names.append(f"http://{bound}")
-            auth = Auth(token_hash=hash_token(bearer), hosts=host_names(*bound, settings.hosts), group=group)
+            auth = replace(auth, token_hash=hash_token(bearer), hosts=host_names(*bound, settings.hosts))
         async with _running_parts(settings, notifier) as parts:
             app = create_app(
                 db=parts.db,
@@ -104,6 +107,7 @@ async def serve(settings: Settings, notifier: Notifier) -> None:
                 listener_health=lambda: parts.listener.connected,
                 auth=auth,
                 feeds=feeds_of(parts.targets),
+                around=parts.around,
             )
             async with serve_api(app, sockets):
                 await _until_ready(parts)
@@ -166,6 +170,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
         log.warning("ended %d processes that a killed daemon had left running", left)
     ffmpeg = Ffmpeg(_ffmpeg(settings), mark)
     async with AsyncExitStack() as opened:
+        server: EmbeddedPostgres | None = None
         services: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
         if settings.database_url is None:
             server = await opened.enter_async_context(database.embedded(settings))
@@ -223,7 +228,15 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
         services["uploads"] = partial(keep_uploads, db, settings.state_dir / "uploads")
         await opened.enter_async_context(running(services))
         prober = Prober(ytdlp, settings.state_dir / "probe", access=sites.access(settings))
-        yield Parts(db, bus, listener, version, targets, prober)
+        yield Parts(db, bus, listener, version, targets, prober, _around(settings, logs, server))
+
+
+def _around(settings: Settings, logs: LogWriter, server: EmbeddedPostgres | None) -> Surroundings:
+    return Surroundings(
+        folders={"state": settings.state_dir, "library": settings.library_dir},
+        logs=logs,
+        own_server=None if server is None else lambda: ServerState(bool(server.pid), server.restarts),
+    )
 
 
 def _ffmpeg(settings: Settings) -> Path:

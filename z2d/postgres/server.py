@@ -97,6 +97,8 @@ class EmbeddedPostgres:
         self._stopping = False
         self.pid = 0
         self.adopted = False
+        self.restarts = 0
+        """How often it ended by itself and was started again."""
 
     @property
     def dsn(self) -> str:
@@ -295,6 +297,7 @@ class EmbeddedPostgres:
             pause = 1.0 if time.monotonic() - began > 60 else min(pause * 2, 60)
             log.error("PostgreSQL ended (%s): starting it again in %.0f s", self._last_words(), pause)
             await asyncio.sleep(pause)
+            self.restarts += 1
             try:
                 await self.start()
             except (PostgresTrouble, OSError) as trouble:

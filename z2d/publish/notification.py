@@ -18,6 +18,13 @@ from z2d.publish.target import Kind, NotDelivered, Parcel, Receipt
 from z2d.wire.reasons import ErrorClass
 
 _HEADS = {"finished": "Finished", "failed": "Failed", "attention": "z2 needs you"}
+_ENDS = {
+    "FULL": "complete",
+    "PARTIAL": "not complete",
+    "DUPLICATE": "there before",
+    "FAILED": "failed",
+    "CANCELLED": "cancelled",
+}
 _LONGEST = 1000
 
 
@@ -58,6 +65,12 @@ def _send(url: str, head: str, text: str) -> bool:
     return service is not None and bool(service.notify(body=text, title=head))
 
 
+def _entries(counts: Mapping[str, int]) -> str:
+    """How the entries of a list ended, in one line."""
+    parts = [f"{counts[state]} {word}" for state, word in _ENDS.items() if counts.get(state)]
+    return f"{sum(counts.values())} entries: {', '.join(parts)}"
+
+
 def words_of(event: str, message: Mapping[str, Any]) -> tuple[str, str]:
     """Heading and text: what happened to which video, why, what a person can do, and where it is."""
     job = message.get("job") or {}
@@ -69,6 +82,8 @@ def words_of(event: str, message: Mapping[str, Any]) -> tuple[str, str]:
         lines.append(f"Jobs of {names.clean(str(job.get('site') or 'this machine'))} wait.")
     if event != "finished":
         lines += [names.clean(str(error[part])) for part in ("message", "hint") if error.get(part)]
+    elif message.get("entries"):
+        lines.append(_entries(message["entries"]))
     elif message.get("summary"):
         lines.append(" ".join(names.clean(str(message["summary"])).split()))
     if duration := job.get("duration_ms"):

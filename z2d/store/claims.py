@@ -54,13 +54,19 @@ class Claim:
         return self.job_id, self.run_token, self.worker_id
 
 
+# How many jobs of a site run is counted in this statement: two at once would not see each other's.
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('z2 claims a job'))"
 # The gate of a site lets nothing through until not_before, and then one job at a time until one has completed.
 _CLAIM = """
-    WITH due AS (
+    WITH busy AS (
+        SELECT site, count(*) AS jobs FROM jobs WHERE worker_id IS NOT NULL AND site IS NOT NULL GROUP BY site
+    ), closed AS (
+        SELECT site FROM site_gates g WHERE g.not_before > now() OR EXISTS (SELECT FROM busy b WHERE b.site = g.site)
+        UNION ALL SELECT b.site FROM busy b, queue_settings q WHERE b.jobs >= q.site_slots
+    ), due AS (
         SELECT j.id FROM jobs j
         WHERE j.status = 'QUEUED' AND j.deleted_at IS NULL AND j.run_after <= now()
-          AND NOT EXISTS (SELECT FROM site_gates g WHERE g.site = j.site AND (g.not_before > now()
-                OR EXISTS (SELECT FROM jobs r WHERE r.worker_id IS NOT NULL AND r.site = g.site)))
+          AND (j.site IS NULL OR j.site NOT IN (SELECT site FROM closed))
           AND EXISTS (SELECT FROM workers w WHERE w.id = $1 AND w.state = 'ACTIVE')
           AND NOT EXISTS (SELECT FROM queue_settings q WHERE q.mode <> 'ACTIVE')
         ORDER BY j.rank, j.priority DESC, j.run_after, j.id
@@ -86,7 +92,7 @@ async def claim(db: Database, worker_id: str) -> Claim | None:
 
     A job whose stored options this version cannot use is FAILED there and then, and the next one is taken.
     """
-    while (row := await db.fetchrow(_CLAIM, worker_id)) is not None:
+    while (row := await _take(db, worker_id)) is not None:
         fields = dict(row)
         stored = fields.pop("options")
         known = JobOptions.model_fields.keys() & stored.keys()  # a newer z2 may have stored more
@@ -98,6 +104,12 @@ async def claim(db: Database, worker_id: str) -> Claim | None:
             wrong = ", ".join(sorted({str(one["loc"][0]) for one in error.errors()}))
             await fail(db, found, ErrorClass.BAD_OPTIONS, f"Stored options cannot be used: {wrong}.", None)
     return None
+
+
+async def _take(db: Database, worker_id: str) -> Any | None:
+    async with db.transaction() as connection:
+        await connection.execute(_ONE_AT_A_TIME)
+        return await connection.fetchrow(_CLAIM, worker_id)
 
 
 _NEXT_DUE = """

@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -76,11 +76,30 @@ def session_settings(application: str) -> dict[str, str]:
     }
 
 
+class PoolState(NamedTuple):
+    """The pool at this moment: open connections, those in nobody's hands, the most there may be, who waits for one.
+
+    `failures`: how many calls ended with `DatabaseUnavailable` so far.
+    """
+
+    size: int
+    idle: int
+    largest: int
+    waiting: int
+    failures: int
+
+
 class Database:
     """A pool of connections to one database. Every method raises `DatabaseUnavailable` on connection trouble."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
+        self._waiting = self._failures = 0
+
+    def state(self) -> PoolState:
+        """How the pool is doing."""
+        pool = self._pool
+        return PoolState(pool.get_size(), pool.get_idle_size(), pool.get_max_size(), self._waiting, self._failures)
 
     @classmethod
     @asynccontextmanager
@@ -108,9 +127,23 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
         """One connection for several statements in a row, without a transaction."""
-        with trouble_is_unavailable():
-            async with self._pool.acquire(timeout=ACQUIRE_S) as connection:
-                yield connection
+        try:
+            with trouble_is_unavailable():
+                connection = await self._acquire()
+                try:
+                    yield connection
+                finally:
+                    await self._pool.release(connection)
+        except DatabaseUnavailable:
+            self._failures += 1
+            raise
+
+    async def _acquire(self) -> Any:
+        self._waiting += 1
+        try:
+            return await self._pool.acquire(timeout=ACQUIRE_S)
+        finally:
+            self._waiting -= 1
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:

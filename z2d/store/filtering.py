@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from z2d.store.clean import clean_text
-from z2d.wire.filters import DERIVED, STORED, Filter, Term
+from z2d.wire.filters import DERIVED, NO_PARENT, STORED, Filter, Term
 
 
 class Where(NamedTuple):
@@ -41,7 +41,6 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
     "site": ("j.site", "text"),
     "profile": ("j.profile", "text"),
     "id": ("j.id", "bigint"),
-    "parent": ("j.parent_id", "bigint"),
     "priority": ("j.priority", "smallint"),
 }
 _CHANNEL = "EXISTS (SELECT FROM job_metadata c WHERE c.job_id = j.id AND c.channel {})"
@@ -74,6 +73,11 @@ def _positive(term: Term, args: list[Any]) -> str:
             return f"(j.tags && {_given(tags, args)}::text[] AND j.tags <> '{{}}')"
         case "words" | "phrase":
             return _WORDS.format(_given(asked_words(term), args))
+        case "parent":
+            lists = [value for value in term.values if value != NO_PARENT]
+            single = ["j.parent_id IS NULL"] * (NO_PARENT in term.values)
+            several = [f"j.parent_id = ANY({_given(lists, args)}::bigint[])"] if lists else []
+            return f"({' OR '.join(single + several)})"
         case "age":
             return f"j.created_at {_OLDER[term.op]} now() - {_given(term.values[0], args)}::interval"
         case "since" | "until":

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -61,6 +61,14 @@ class _Book:
         return not (self.lines or self.sending or self.flooded or self.overflowed)
 
 
+class LogState(NamedTuple):
+    """What became of the lines so far, by reason where they were dropped, and the memory that waiting ones take."""
+
+    stored: int
+    dropped: dict[str, int]
+    waiting_bytes: int
+
+
 class LogWriter:
     """Writes the log lines of all jobs of this process; an async context manager, to be used from the loop's thread.
 
@@ -82,6 +90,8 @@ class LogWriter:
         self._rate, self._burst = flood_rate, flood_burst
         self._books: dict[int, _Book] = {}
         self._bytes = 0
+        self._stored = 0
+        self._dropped = {"flood": 0, "backlog": 0, "refused": 0}
         self._last_at = datetime.min.replace(tzinfo=UTC)
         self._filled = asyncio.Event()
         self._moved = asyncio.Event()
@@ -122,13 +132,19 @@ class LogWriter:
         book.stage = stage
         if source != "z2" and not self._within_rate(book):
             book.flooded += 1
+            self._dropped["flood"] += 1
         elif self._bytes >= self._max_bytes:
             book.overflowed += 1
+            self._dropped["backlog"] += 1
         else:
             if book.flooded or book.overflowed:
                 self._count(book)
             self._add(book, line(level, stage, source, message, data, self._now()))
         self._filled.set()
+
+    def state(self) -> LogState:
+        """How the writer is doing."""
+        return LogState(self._stored, dict(self._dropped), self._bytes)
 
     def _open(self, job_id: int) -> _Book:
         if len(self._books) >= _KNOWN_JOBS:
@@ -235,9 +251,11 @@ class LogWriter:
                 last = await append_lines(self._db, job_id, book.sending)
         except (asyncpg.PostgresError, asyncpg.DataError) as error:
             # the job was purged, or a line cannot be stored in spite of all cleaning: it must not stop the others
+            self._dropped["refused"] += len(book.sending)
             log.warning("%d log lines of job %d could not be stored: %s", len(book.sending), job_id, error)
         else:
             book.last_seq = last
+            self._stored += len(book.sending)
             self._unannounced[job_id] = last
             if self._bus is not None:
                 self._bus.publish(LogsAppended(job_id, last))

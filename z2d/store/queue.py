@@ -58,6 +58,17 @@ async def set_mode(db: Database, mode: QueueMode, by: str = "local") -> None:
     await db.execute(_SET_MODE, mode, clean_text(by, 200))
 
 
+_SET_SITE_SLOTS = """
+    INSERT INTO queue_settings (site_slots, changed_by) VALUES ($1, $2)
+    ON CONFLICT (only_row) DO UPDATE SET site_slots = $1, changed_by = $2, changed_at = clock_timestamp()
+"""
+
+
+async def set_site_slots(db: Database, slots: int | None, by: str = "local") -> None:
+    """Jobs at once of one site, all workers together; None: as many as there are slots."""
+    await db.execute(_SET_SITE_SLOTS, slots, clean_text(by, 200))
+
+
 _SET_SLOTS = """
     INSERT INTO queue_settings (slots, changed_by) VALUES ($1, $2)
     ON CONFLICT (only_row) DO UPDATE SET slots = $1, changed_by = $2, changed_at = clock_timestamp()
@@ -79,7 +90,7 @@ _STATE = """
         SELECT count(*) AS workers, coalesce(sum(capacity), 0) AS slots FROM workers
         WHERE state = 'ACTIVE' AND heartbeat_at > clock_timestamp() - make_interval(secs => $1)
     )
-    SELECT q.mode, q.slots AS slots_per_worker, crew.workers, crew.slots,
+    SELECT q.mode, q.slots AS slots_per_worker, q.site_slots, crew.workers, crew.slots,
         (SELECT count(*) FROM jobs WHERE worker_id IS NOT NULL) AS busy,
         (SELECT count(*) FROM queued WHERE NOT later) AS ready,
         (SELECT count(*) FROM queued WHERE later AND wait_reason IS DISTINCT FROM 'USER') AS scheduled,

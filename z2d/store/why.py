@@ -17,7 +17,8 @@ _FACTS = f"""
         j.error_class, j.error_message, j.duplicate_of, j.cancel_requested_by, j.site, now() AS now,
         nullif(j.run_after, 'infinity') AS run_after, w.hostname, {QUEUE_POSITION} AS position,
         g.not_before AS gate_until, g.reason AS gate_reason,
-        EXISTS (SELECT FROM jobs r WHERE r.worker_id IS NOT NULL AND r.site = j.site) AS site_busy,
+        (SELECT count(*) FROM jobs r WHERE r.worker_id IS NOT NULL AND r.site = j.site) AS site_busy,
+        (SELECT site_slots FROM queue_settings) AS site_slots,
         coalesce((SELECT mode FROM queue_settings), 'ACTIVE') AS mode,
         (SELECT count(*) FROM jobs c WHERE c.parent_id = j.id) AS children,
         (SELECT count(*) FROM jobs c WHERE c.parent_id = j.id AND c.finished_at IS NULL) AS unfinished,
@@ -141,6 +142,9 @@ def _could_start(facts: Any) -> Reason:
             return WhyCode.SITE, f"Its site is tried with one job at a time until one succeeds: {said}.", None
     if not facts["room"]:
         return WhyCode.DISK_FULL, "The disk is too full to begin anything; free some room and the queue goes on.", None
+    if facts["site_slots"] is not None and facts["site_busy"] >= facts["site_slots"]:
+        most = f"{facts['site']} has {facts['site_busy']} running, and not more than {facts['site_slots']} are to"
+        return WhyCode.SITE_SLOTS, f"It waits for other jobs of its site: {most}.", None
     if facts["busy"] >= facts["slots"]:
         ahead = facts["position"] - 1
         before = "it is the next" if ahead == 0 else f"{ahead} before it"

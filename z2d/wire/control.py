@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from z2d.wire.base import UtcTime, Wire
 from z2d.wire.filters import LONGEST
@@ -45,11 +45,22 @@ class MoveRequest(Wire):
 
 
 class QueueChanges(Wire):
-    """Body of `PATCH /api/queue`."""
+    """Body of `PATCH /api/queue`: what is named is changed, the other stays."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     slots: int | None = Field(
-        ge=1, le=64, description="Jobs at once, of each worker; null: as each worker was started (Z2_SLOTS)"
+        None, ge=1, le=64, description="Jobs at once, of each worker; null: as each worker was started (Z2_SLOTS)"
     )
+    site_slots: int | None = Field(
+        None, ge=1, le=64, description="Jobs of one site at once, all workers together; null: as many as slots"
+    )
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("name what is to be changed")
+        return self
 
 
 class PauseQueue(Wire):
@@ -73,6 +84,7 @@ class QueueState(Wire):
     mode: QueueMode
     slots: int
     slots_per_worker: int | None = Field(description="What was set at runtime; null: as each worker was started")
+    site_slots: int | None = Field(description="Jobs of one site at once; null: as many as there are slots")
     workers: int
     busy: int
     ready: int = Field(description="Could start now, if a slot were free")
@@ -99,6 +111,7 @@ class WhyCode(StrEnum):
     NO_WORKER = "NO_WORKER"
     DISK_FULL = "DISK_FULL"
     SLOTS = "SLOTS"
+    SITE_SLOTS = "SITE_SLOTS"
     STARTING = "STARTING"
 
 

@@ -38,6 +38,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 OUTCOMES = ("FULL", "PARTIAL", "DUPLICATE")
 STAGES = ("metadata", "download", "audio", "transcript", "analysis", "publishing")
 
+NO_PARENT = 0  # of a job that came from no list: `parent:none`
+
 Value = str | int | timedelta | datetime
 
 
@@ -101,6 +103,10 @@ def _int(lowest: int, highest: int) -> Callable[[str], tuple[Value, ...] | None]
     return read
 
 
+def _parent(value: str) -> tuple[Value, ...] | None:
+    return (NO_PARENT,) if value.lower() == "none" else _int(1, 2**63 - 1)(value)
+
+
 def _span(value: str) -> tuple[Value, ...] | None:
     """`90s`, `30m`, `1h30m`, `7d`, `2w`, and lengths as players show them: `1:30`, `1:02:03`."""
     if _SPAN.fullmatch(value):
@@ -141,7 +147,7 @@ KEYS: Mapping[str, _Key] = {
     "tag": _Key(_text, "a tag"),
     "profile": _Key(_text, "a profile's name"),
     "id": _Key(_int(1, 2**63 - 1), "a job's number", (":", *_ORDERED)),
-    "parent": _Key(_int(1, 2**63 - 1), "the number of the job it came from"),
+    "parent": _Key(_parent, "the number of the list it came from, or none", known=("none",)),
     "priority": _Key(_int(-100, 100), "a number from -100 to 100", (":", *_ORDERED)),
     "age": _Key(_span, "how long ago it was submitted: age<7d is newer, age>7d is older", _ORDERED),
     "duration": _Key(_span, _LENGTH, _ORDERED),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from z2d import jobmark
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.policy import Policy
 from z2d.pipeline.runner import Completed, End, Expanded, Failed, Requeue, Run
@@ -95,10 +96,15 @@ class Held:
 
     async def _end(self) -> None:
         await asyncio.wait({self._task})
-        await self._settle()
+        with jobmark.of_job(self.claim.job_id):
+            await self._settle()
 
     async def _to_the_end(self) -> End:
         """The run, with a net under it: a bug costs the stage or the job in which it shows, never the worker."""
+        with jobmark.of_job(self.claim.job_id):
+            return await self._proceed()
+
+    async def _proceed(self) -> End:
         stumbled: Exception | None = None
         for _ in range(8):  # more often than there are stages: each may stumble once, and so may the saying of it
             try:

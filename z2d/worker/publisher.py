@@ -12,6 +12,7 @@ import os
 import random
 import secrets
 import socket
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from z2d import jobmark
 from z2d.bus import Bus, JobChanged, Lagged, Resync, Subscription
 from z2d.pipeline import faultpoints
 from z2d.pipeline.entry import newest_of, read_entry
@@ -31,7 +33,7 @@ from z2d.store.deliveries import Delivery, DeliveryLost
 from z2d.store.logs import LogWriter
 from z2d.store.outbox import TargetRow
 from z2d.wire.errors import DatabaseUnavailable, JobNotFound
-from z2d.wire.jobs import FINISHED, JobDetail, JobSummary, LogLevel, StageName
+from z2d.wire.jobs import FINISHED, JobDetail, JobKind, JobSummary, LogLevel, StageName
 from z2d.wire.reasons import ErrorClass
 from z2d.worker.patience import Bell, heard, pauses, persist
 
@@ -114,7 +116,7 @@ class Publisher:
             if delivery is None:
                 await heard(bell, self._poll_s if due is None else min(self._poll_s, max(due, 0.01)))
                 continue
-            with suppress(DeliveryLost):
+            with suppress(DeliveryLost), jobmark.of_job(delivery.job_id):
                 await self._carry(target, delivery)
 
     async def _claim(self, target: Target) -> Delivery | None:
@@ -267,11 +269,17 @@ class Publisher:
 
 
 def message_of(job: JobDetail) -> dict[str, Any]:
-    """What webhooks and notifications tell of a job: its summary, and where its results are."""
+    """What webhooks and notifications tell of a job: its summary, where its results are, of a list its entries."""
     summary = JobSummary.model_validate({name: getattr(job, name) for name in JobSummary.model_fields})
     places = {one.target: one.remote_url for one in job.publishing if one.remote_url}
     return {
         "job": summary.model_dump(mode="json"),
         "summary": job.analysis.summary_short if job.analysis else None,
         "places": places,
+        **({"entries": entries_of(job)} if job.kind is JobKind.COLLECTION else {}),
     }
+
+
+def entries_of(job: JobDetail) -> dict[str, int]:
+    """How the entries of a list ended: FULL, PARTIAL, DUPLICATE, FAILED or CANCELLED -> how many."""
+    return dict(Counter(str(child.outcome or child.status) for child in job.children))

@@ -1,4 +1,4 @@
-"""The kinds of values that settings have beyond plain ones: how each is read, and what is said when it cannot be."""
+"""What single settings may be: each reader turns what a person wrote into a value, or says what is needed instead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
 PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
@@ -34,6 +34,15 @@ def _address(value: object) -> object:
 
 def _words(value: object) -> object:
     return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _origins(value: object) -> object:
+    found = _words(value)
+    for word in found if isinstance(found, tuple | list) else ():
+        parts = urlsplit(str(word))
+        if parts.scheme not in ("http", "https") or not parts.hostname or word != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError("origins like https://z2.example are needed, without a path or a slash at the end")
+    return found
 
 
 def _database(value: object) -> object:
@@ -82,8 +91,10 @@ def _absolute(value: object) -> object:
 
 Folder = Annotated[Path, BeforeValidator(_absolute)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-Proxy = Annotated[SecretStr, BeforeValidator(_proxy)]
-Listen = Annotated[Address, BeforeValidator(_address)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
+ListenAddress = Annotated[Address, BeforeValidator(_address)]
 DatabaseUrl = Annotated[SecretStr, BeforeValidator(_database)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
-Service = Annotated[str, BeforeValidator(_service)]
+ServiceUrl = Annotated[str, BeforeValidator(_service)]
+Proxy = Annotated[SecretStr, BeforeValidator(_proxy)]
+ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]

@@ -16,9 +16,9 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import ByteSize, Field, StringConstraints, ValidationError
+from pydantic import ByteSize, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -28,9 +28,22 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from z2d.config_values import DatabaseUrl, Folder, Listen, Proxy, Secret, Service, Words
+from z2d.config.values import (
+    Address,
+    DatabaseUrl,
+    Folder,
+    ListenAddress,
+    Origins,
+    ProfileName,
+    Proxy,
+    Secret,
+    ServiceUrl,
+    Words,
+)
 from z2d.wire import places
 from z2d.wire.jobs import JobOptions, LanguageTag
+
+__all__ = ["Address", "ConfigTrouble", "ProfileTable", "Settings", "load"]
 
 PREFIX = "Z2_"
 SECRETS = frozenset({"token", "database_url", "proxy", "speech_url", "llm_url"})
@@ -44,9 +57,6 @@ class ConfigTrouble(Exception):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("; ".join(problems))
-
-
-ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
 class ProfileTable(JobOptions):
@@ -85,7 +95,7 @@ class Settings(BaseSettings):
     """The unix socket of the API, mode 0660. `$RUNTIME_DIRECTORY/z2d.sock`, else `$XDG_RUNTIME_DIR/z2/z2d.sock`,
     else in the state folder."""
 
-    listen: Listen | None = None
+    listen: ListenAddress | None = None
     """Address for TCP, such as 127.0.0.1:8642; port 0 takes a free one. None: no TCP, only the socket."""
 
     token_file: Folder = Field(default_factory=lambda data: data["state_dir"] / "token")
@@ -96,6 +106,10 @@ class Settings(BaseSettings):
 
     hosts: Words = ()
     """Further names that requests over TCP may put into Host, such as the name of a proxy in front; comma between."""
+
+    origins: Origins = ()
+    """Web origins whose pages may call, such as https://z2.example; comma between. Everything else that a browser
+    sends from a page is refused."""
 
     slots: int = Field(default=2, ge=1, le=64)
     """Jobs at once. Two, because one of them mostly waits for the network while the other computes."""
@@ -170,7 +184,7 @@ class Settings(BaseSettings):
     """The tables `[targets.NAME]`: where else finished jobs are published, see docs/guide/publishing.md. What may
     stand in one depends on its `kind`, so they are read by the part that publishes."""
 
-    llm_url: Service | None = None
+    llm_url: ServiceUrl | None = None
     """An OpenAI-compatible endpoint for analysis, like http://localhost:11434/v1. None: analysis without a model."""
 
     llm_model: str | None = None
@@ -201,7 +215,7 @@ class Settings(BaseSettings):
     """What turns sound into text where a site has no good captions. `auto`: `openai` if `speech_url` is set, else
     `faster-whisper` if `speech_model_dir` is, else `pocketsphinx` if it is installed."""
 
-    speech_url: Service | None = None
+    speech_url: ServiceUrl | None = None
     """A service that speaks OpenAI's /v1/audio/transcriptions, like http://127.0.0.1:8000/v1. It gets the sound."""
 
     speech_model: str = Field(default="whisper-1", min_length=1)
