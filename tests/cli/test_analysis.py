@@ -88,6 +88,25 @@ def test_a_job_shows_where_its_analysis_comes_from(daemon: FakeDaemon, z2ctl: Z2
     assert "\x1b" not in out and "\u202e" not in out
 
 
+def test_two_versions_are_compared(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.put(job(id=1, status="COMPLETED"))
+    chapter = {"start_ms": 61_000, "end_ms": 90_000, "title": f"Owls {HOSTILE}", "summary": None, "origin": "analysis"}
+    former = {**VERSION, "id": 3, "is_current": False, "backend": "offline", "model": None, "chapters": [chapter]}
+    daemon.canned["/api/jobs/1/analyses"] = [{"items": [VERSION, {**VERSION, "id": 4, "is_current": False}, former]}]
+    assert "They say the same" in z2ctl("show", 1, "--diff").out
+    ended = z2ctl("show", 1, "--diff", "--with", 3)
+    lines = ended.out.splitlines()
+    assert (ended.code, lines[0]) == (0, "Analysis 3 (-) and 7 (+)")
+    assert "-by: offline" in lines and "+by: openai-compatible smallredevil" in lines
+    assert "-chapter 1:01: Owls redevil" in lines
+    assert not any("summary" in line for line in lines if line[0] in "+-")
+    assert json.loads(z2ctl("show", 1, "--diff", "--json").out) == {"before": 4, "after": 7, "lines": []}
+    assert z2ctl("show", 1, "--diff", "--with", 9).code == 2
+    assert z2ctl("show", 1, "--with", 3).code == 2
+    daemon.canned["/api/jobs/1/analyses"] = [{"items": [VERSION]}]
+    assert z2ctl("show", 1, "--diff").code == 4
+
+
 def test_every_version_is_shown(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     daemon.put(job(id=1, status="COMPLETED"))
     former = {**VERSION, "id": 3, "is_current": False, "backend": "offline", "model": None, "provenance": None}

@@ -163,6 +163,14 @@ def test_the_note_says_it_all_with_links_to_the_second() -> None:
     )
 
 
+def test_what_the_summary_says_of_a_chapter_is_not_said_again() -> None:
+    found = analysis("Owls hunt at night").model_copy(update={"summary": "It is about owls.\n\n- Owls hunt at night"})
+    chapters = note(metadata(), url=URL, analysis=found).split("## Chapters")[1].split("##")[0]
+    assert chapters.count("Owls hunt at night") == 1
+    other = found.model_copy(update={"summary": "It is about owls."})
+    assert note(metadata(), url=URL, analysis=other).split("## Chapters")[1].split("##")[0].count("Owls hunt") == 2
+
+
 def test_a_bare_note_has_no_empty_sections() -> None:
     page = note(
         metadata(description=None, channel=None, uploader=None, published_at=None), url="http://127.0.0.1:1/x.mp4"

@@ -147,7 +147,13 @@ def test_no_title_breaks_a_message(event: str, text: str) -> None:
     head, said = words_of(event, {"job": job, "summary": text})
     assert "\n" not in head
     assert not any(ord(char) < 32 and char != "\n" for char in head + said)
+    assert "<" not in head + said
     assert len(said) <= 1000
+
+
+def test_a_message_says_a_title_as_it_is() -> None:
+    head, said = words_of("finished", {"job": {"id": 1, "title": "Why? A/B: <b>"}, "summary": "Wait: what?\nYes."})
+    assert (head, said.splitlines()[0]) == ("Finished: Why? A/B: ‹b›", "Wait: what? Yes.")
 
 
 async def test_a_folder_gets_each_object_once(tmp_path: Path) -> None:

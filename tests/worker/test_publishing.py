@@ -106,6 +106,8 @@ async def test_the_end_of_a_list_is_told_with_what_became_of_its_entries(
     assert told["data"]["job"]["outcome"] == "PARTIAL"
     assert told["data"]["entries"] == {"FULL": 1, "FAILED": 1}
     assert "2 entries: 1 complete, 1 failed" in json.loads(phone.body)["message"]
+    with pytest.raises(Conflict, match="publish its entries"):
+        await outbox.republish(db, parent.job_id, target=None, force=False)
 
 
 async def test_nothing_is_sent_before_the_job_has_ended_nor_of_one_that_is_cancelled(

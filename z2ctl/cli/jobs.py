@@ -160,10 +160,19 @@ def title_cell(job: Json) -> Cell:
 @click.command("show")
 @click.argument("job_id", type=JOB_ID, metavar="ID")
 @click.option("--analyses", is_flag=True, help="Only its analyses, also former ones, and how each came about.")
+@click.option("--diff", is_flag=True, help="Only what the last analysis says otherwise than the one before it.")
+@click.option("--with", "other", type=click.IntRange(1), metavar="N", help="With --diff: than analysis N.")
 @json_option
 @click.pass_obj
-def show_command(app: App, job_id: int, analyses: bool) -> None:
+def show_command(app: App, job_id: int, analyses: bool, diff: bool, other: int | None) -> None:
     """Show all that is known of a job."""
+    if (diff and analyses) or (other is not None and not diff):
+        raise click.UsageError("--with goes with --diff, and --diff not with --analyses.")
+    if diff:
+        from z2ctl.cli.comparing import show_difference  # late: few want it
+
+        show_difference(app, app.client.analyses(job_id), other)
+        return
     if analyses:
         show_analyses(app, app.client.analyses(job_id))
         return
@@ -211,20 +220,20 @@ def show(app: App, page: Page, job: Json) -> None:
     failure(page, job)
     if job.get("kind") == "COLLECTION":
         children(app, page, job)
+        published(app, page, job)
         return
     page.heading("Stages")
     page.table(
         [Column("STAGE"), Column("STATE"), Column("TOOK", right=True), Column("", wide=True)],
         [stage_row(app, stage) for stage in job.get("stages") or []],
     )
-    if found := job.get("publishing"):
-        page.heading("Publishing")
-        publications(app, page, found)
+    published(app, page, job)
     if transcript := job.get("transcript"):
         page.heading("Transcript")
         page.pairs(transcript_origin(transcript))
     if analysis := job.get("analysis"):
         page.heading("Analysis")
+        page.paragraph(analysis.get("summary_short"))
         page.pairs(origin(analysis))
     if files := job.get("files"):
         page.heading("Files")
@@ -235,6 +244,13 @@ def show(app: App, page: Page, job: Json) -> None:
                 for file in files
             ],
         )
+
+
+def published(app: App, page: Page, job: Json) -> None:
+    """What became of each target."""
+    if found := job.get("publishing"):
+        page.heading("Publishing")
+        publications(app, page, found)
 
 
 def children(app: App, page: Page, job: Json) -> None:

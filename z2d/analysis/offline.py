@@ -86,7 +86,7 @@ def analyse(
         summary_short = summary.short(
             topics=[topic.label for topic in found_topics[:3]],
             passage=strongest,
-            minutes=round(length / 60_000),
+            minutes=round((duration_ms or length) / 60_000),
             language=lexicon.language,
             title=title,
         )

@@ -32,7 +32,7 @@ def note(
         sections += ["## Key passages", _passages(analysis, url)]
     chapters = (analysis.chapters if analysis else []) or metadata.chapters
     if chapters:
-        sections += ["## Chapters", _chapters(chapters, url)]
+        sections += ["## Chapters", _chapters(chapters, url, told=analysis.summary if analysis else "")]
     if analysis and analysis.topics:
         sections += ["## Topics", _topics(analysis, url)]
     if metadata.description:
@@ -89,11 +89,13 @@ def _passages(analysis: Analysis, url: str) -> str:
     return "\n\n".join(blocks)
 
 
-def _chapters(chapters: list[Chapter], url: str) -> str:
+def _chapters(chapters: list[Chapter], url: str, *, told: str) -> str:
+    """A line per chapter; what the summary has `told` already is not said again."""
     lines = []
     for chapter in chapters:
         time = markdown.link(clock.stamp(chapter.start_ms), clock.timed_url(url, chapter.start_ms))
-        summary = f": {markdown.escape(chapter.summary)}" if chapter.summary else ""
+        said = chapter.summary if chapter.summary and chapter.summary not in told else None
+        summary = f": {markdown.escape(said)}" if said else ""
         lines.append(f"- {time} **{markdown.escape(chapter.title)}**{summary}")
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from z2d.publish import clock, names
+from z2d.publish import clock, markdown
 from z2d.publish.target import Kind, NotDelivered, Parcel, Receipt
 from z2d.wire.reasons import ErrorClass
 
@@ -26,6 +26,8 @@ _ENDS = {
     "CANCELLED": "cancelled",
 }
 _LONGEST = 1000
+# some services read a message as HTML: signs that look the same begin no tag
+_BRACKETS = str.maketrans("<>", "‹›")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ def _send(url: str, head: str, text: str) -> bool:
     return service is not None and bool(service.notify(body=text, title=head))
 
 
+def plain(text: str) -> str:
+    """Words of strangers as one line of a message: nothing invisible, nothing that a service could take for a tag."""
+    return markdown.one_line(text).translate(_BRACKETS)
+
+
 def _entries(counts: Mapping[str, int]) -> str:
     """How the entries of a list ended, in one line."""
     parts = [f"{counts[state]} {word}" for state, word in _ENDS.items() if counts.get(state)]
@@ -74,18 +81,18 @@ def _entries(counts: Mapping[str, int]) -> str:
 def words_of(event: str, message: Mapping[str, Any]) -> tuple[str, str]:
     """Heading and text: what happened to which video, why, what a person can do, and where it is."""
     job = message.get("job") or {}
-    title = names.clean(str(job.get("title") or job.get("url") or ""))[:200]
+    title = plain(str(job.get("title") or job.get("url") or ""))[:200]
     head = f"{_HEADS.get(event, event)}: {title}"
     error = job.get("error") or {}
     lines = []
     if event == "attention":
-        lines.append(f"Jobs of {names.clean(str(job.get('site') or 'this machine'))} wait.")
+        lines.append(f"Jobs of {plain(str(job.get('site') or 'this machine'))} wait.")
     if event != "finished":
-        lines += [names.clean(str(error[part])) for part in ("message", "hint") if error.get(part)]
+        lines += [plain(str(error[part])) for part in ("message", "hint") if error.get(part)]
     elif message.get("entries"):
         lines.append(_entries(message["entries"]))
     elif message.get("summary"):
-        lines.append(" ".join(names.clean(str(message["summary"])).split()))
+        lines.append(plain(str(message["summary"])))
     if duration := job.get("duration_ms"):
         lines.append(f"Length {clock.iso_duration(int(duration))}")
     lines.append(f"Job {job.get('id')}, {clock.web_url(str(job.get('url') or '')) or ''}")

@@ -17,7 +17,7 @@ from z2d.store.filtering import where
 from z2d.store.rows import pick
 from z2d.wire.errors import Conflict, JobNotFound, TargetNotFound
 from z2d.wire.filters import parse
-from z2d.wire.jobs import JobStatus, Outcome
+from z2d.wire.jobs import JobKind, JobStatus, Outcome
 from z2d.wire.library import Publication
 from z2d.wire.reasons import ErrorClass
 
@@ -152,7 +152,7 @@ async def note_end(
             await enqueue(connection, job_id, "attention", what)
 
 
-_LOCK = "SELECT status, outcome, duplicate_of FROM jobs WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"
+_LOCK = "SELECT status, kind, outcome, duplicate_of FROM jobs WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"
 _KNOWN_TARGET = """
     SELECT $2 = 'library' OR EXISTS (SELECT FROM publish_targets WHERE name = $2)
         OR EXISTS (SELECT FROM job_publishing WHERE job_id = $1 AND target = $2)
@@ -193,6 +193,8 @@ async def republish(db: Database, job_id: int, *, target: str | None, force: boo
             raise JobNotFound(f"There is no job {job_id}.")
         if row["status"] != JobStatus.COMPLETED:
             raise Conflict(f"Job {job_id} is {row['status']}; only a completed job can be published.")
+        if row["kind"] == JobKind.COLLECTION:
+            raise Conflict(f"Job {job_id} is a list: publish its entries, which `parent:{job_id}` finds.")
         if row["outcome"] == Outcome.DUPLICATE:
             raise Conflict(f"Job {job_id} is the same video as job {row['duplicate_of']}: publish that one.")
         if name is not None:
