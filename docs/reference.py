@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from z2d import config
 from z2d.api.routes import routes
-from z2d.config import Settings
+from z2d.config import NEEDS_RESTART, Settings
 
 HERE = Path(__file__).parent
 FIRST = "<!-- written by docs/reference.py; change the code, then run: make docs -->\n\n"
@@ -28,8 +28,12 @@ credentials.
 
 `z2ctl` reads `Z2_SOCKET`, `Z2_URL` (a daemon over TCP or behind nginx), `Z2_TOKEN` and `Z2_TOKEN_FILE` as well.
 
-| variable | default | meaning |
-|---|---|---|
+**A running daemon reads its settings anew on SIGHUP** (`systemctl reload z2d`, `kill -HUP PID`). Those with "at once"
+below then hold for everything that begins; jobs in hand end as they began. Those with "restart" wait for the next
+start, and the log names them. A file with a mistake in it changes nothing: one line in the log says what is wrong.
+
+| variable | default | takes effect | meaning |
+|---|---|---|---|
 """
 
 API = """# The API
@@ -65,11 +69,16 @@ def shown(default: object) -> str:
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
+def effect(name: str) -> str:
+    """When a changed setting holds in a daemon that runs."""
+    return "restart" if name in NEEDS_RESTART else "at once"
+
+
 def settings_page() -> str:
     """docs/settings.md."""
     said = meanings()
     rows = [
-        f"| `Z2_{name.upper()}` | {shown(field.default)} | {said[name]} |"
+        f"| `Z2_{name.upper()}` | {shown(field.default)} | {effect(name)} | {said[name]} |"
         for name, field in Settings.model_fields.items()
     ]
     return FIRST + SETTINGS + "\n".join(rows) + "\n"

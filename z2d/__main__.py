@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from z2d.backup_commands import backup, show_rehearsal
-from z2d.entry import Work, common_flags, live
+from z2d.entry import Work, common_flags, live, read
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -117,8 +118,9 @@ def _run(what: str, config: Path | None, flags: dict[str, Any]) -> None:
     def work() -> Work:
         from z2d.daemon import serve as daemon
 
-        found: Work = getattr(daemon, what)
-        return found
+        if what == "migrate":
+            return daemon.migrate
+        return partial(daemon.serve if what == "serve" else daemon.work, read=partial(read, config, flags))
 
     live(config, flags, work)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from z2d.config import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Work = Callable[[Any, Any], Coroutine[Any, Any, None]]  # of settings and notifier
@@ -29,16 +32,23 @@ def common_flags(command: Command) -> Command:
     return command
 
 
+def read(config: Path | None, flags: dict[str, Any]) -> Settings:
+    """The settings as they are now. Raises ConfigTrouble."""
+    from z2d.config import load
+
+    return load(config, {name: value for name, value in flags.items() if value is not None})
+
+
 def live(config: Path | None, flags: dict[str, Any], find: Callable[[], Work]) -> None:
     """Read the settings, run what `find` gives with them, and leave with its exit code."""
-    from z2d.config import ConfigTrouble, load
+    from z2d.config import ConfigTrouble
     from z2d.daemon import logs
     from z2d.daemon.life import live as live_until_told
     from z2d.daemon.trouble import EXIT_CONFIG
 
     logs.set_up()
     try:
-        settings = load(config, {name: value for name, value in flags.items() if value is not None})
+        settings = read(config, flags)
     except ConfigTrouble as trouble:
         for problem in trouble.problems:
             click.echo(f"z2d: {problem}", err=True)

@@ -10,6 +10,7 @@ import socket
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -50,7 +51,8 @@ def test_a_whole_life(folder: Path, manager: socket.socket) -> None:
             assert version["postgresql"].startswith("18.") or version["postgresql"]
             assert manager.recv(1000) == b"WATCHDOG=1"
             for pid in children(own.process.pid):
-                assert b"NOTIFY_SOCKET" not in Path(f"/proc/{pid}/environ").read_bytes()
+                with suppress(FileNotFoundError, ProcessLookupError):  # one that has ended meanwhile
+                    assert b"NOTIFY_SOCKET" not in Path(f"/proc/{pid}/environ").read_bytes()
             began = time.monotonic()
             assert own.stop() == 0
             assert time.monotonic() - began < 5
@@ -116,8 +118,6 @@ def test_a_second_daemon_leaves_the_first_alone(folder: Path) -> None:
         with z2d(folder, "serve", name="third", Z2_STATE_DIR=str(folder / "other")) as third:
             assert third.ends() == 75
         assert first.get("/readyz")[0] == 200
-        first.process.send_signal(signal.SIGHUP)
-        first.says("settings are read at the start only")
         assert first.get("/healthz")[0] == 200
         first.process.send_signal(signal.SIGINT)
         first.process.send_signal(signal.SIGINT)

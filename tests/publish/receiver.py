@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ class Receiver:
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
     on_post: Callable[[], None] | None = None
+    hold: asyncio.Event | None = None
+    """Until it is set nothing is answered."""
     url: str = ""
 
     async def __aenter__(self) -> Receiver:
@@ -47,6 +50,8 @@ class Receiver:
         self.posts.append(Post(request.path, headers, await request.read()))
         if self.on_post is not None:
             self.on_post()
+        if self.hold is not None:
+            await self.hold.wait()
         status, more = self.answers.pop(0) if self.answers else (200, {})
         return web.Response(status=status, headers=more)
 

@@ -18,10 +18,12 @@ from tests.store.making import claimed, job, worker
 from tests.support import eventually
 from tests.worker.publishing import (
     claim_job,
+    declared,
     finish_job,
     publication,
     publishing,
     retitle,
+    served,
     settled,
     start_publisher_process,
 )
@@ -54,6 +56,31 @@ def tables(receiver: Receiver, tmp_path: Path) -> dict[str, dict[str, Any]]:
         "phone": {"kind": "notification", "urls_file": str(tmp_path / "urls")},
         "store": {"kind": "objects", "url": f"file://{tmp_path / 'store'}"},
     }
+
+
+async def test_targets_change_while_it_runs(
+    dsn: str, db: Database, tmp_path: Path, receiver: Receiver, tables: dict[str, Any]
+) -> None:
+    """One goes, one comes, one stays; the one that stays is not disturbed in what it is sending."""
+    receiver.hold = asyncio.Event()
+    async with publishing(dsn, tmp_path, {"hook": tables["hook"], "talks": tables["talks"]}) as publisher:
+        first = await claim_job(db)
+        await finish_job(db, tmp_path, first)
+        await eventually(lambda: receiver.posts, what="the message on its way")
+        now = {"hook": tables["hook"], "store": tables["store"]}
+        publisher.adjust(served(now), scale=0.001)
+        await eventually(lambda: declared(db, now), what="the new targets in the database")
+        receiver.hold.set()
+        await settled(db, first.job_id, "hook", "finished")
+        second = await claim_job(db, title="Another")
+        await finish_job(db, tmp_path, second)
+        await settled(db, second.job_id, "store", "publish")
+        await settled(db, second.job_id, "hook", "finished")
+        gone = await db.fetchval(
+            "SELECT count(*) FROM job_publishing WHERE job_id = $1 AND target = 'talks'", second.job_id
+        )
+        assert gone == 0
+    assert len(posts(receiver, "/hook")) == 2, "the message that was on its way went out once"
 
 
 def posts(receiver: Receiver, path: str) -> list[dict[str, str]]:

@@ -12,9 +12,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from z2d.api import keys, middleware
+from z2d.api.admitting import Admit
 from z2d.api.auth import Auth
 from z2d.api.connections import MAX_CONNECTIONS, Connections
-from z2d.api.keys import Admit
+from z2d.api.current import CURRENT, Current
 from z2d.api.log_feed import LogFeed
 from z2d.api.metrics import METRICS, Metrics, Surroundings
 from z2d.api.openapi import document
@@ -74,8 +75,8 @@ def create_app(
     table = routes()
     public = frozenset(route.path for route in table if route.public)
     connections = Connections(max_connections)
-    open_feeds = frozenset(name for name, one in (feeds or {}).items() if one.channel.public)
-    checks = middleware.security(auth, public, open_feeds, spoke=connections.spoke)
+    current = Current(auth, admit, profiles or Profiles(), feeds or {})
+    checks = middleware.security(current, public, spoke=connections.spoke)
     sockets, around = Sockets(), around or Surroundings({"state": state_dir})
     metrics = Metrics(db, sockets=sockets, version=versions, listening=listener_health, around=around)
     app = web.Application(
@@ -84,9 +85,7 @@ def create_app(
     app[METRICS] = metrics
     app[keys.CONNECTIONS] = connections
     app[keys.DB] = db
-    app[keys.ADMIT] = admit
-    app[keys.FEEDS] = feeds or {}
-    app[keys.PROFILES] = profiles or Profiles()
+    app[CURRENT] = current
     app[keys.COOKIES] = cookies or CookieFiles(state_dir / "cookies")
     app[PROBE] = probe
     app[UPLOADS] = uploads or Uploads(state_dir / "uploads", max_bytes=LARGEST_UPLOAD)

@@ -6,9 +6,11 @@ import asyncio
 
 from aiohttp import web
 
+from z2d.api.admitting import Admitted
 from z2d.api.answers import answer
+from z2d.api.current import CURRENT
 from z2d.api.jobs import KEY_HEADER, KEY_PATTERN
-from z2d.api.keys import ADMIT, DB, PROFILES, Admitted
+from z2d.api.keys import DB
 from z2d.api.middleware import CALLER
 from z2d.api.queries import NoQuery
 from z2d.api.reading import header_text
@@ -22,7 +24,7 @@ ADMISSIONS_AT_ONCE = 16  # each may wait for a name server
 async def submit_batch(request: web.Request, query: NoQuery, body: NewBatch) -> web.Response:
     """Queue many URLs. One that is refused does not stop the others; `dry_run` only says what would happen."""
     key = header_text(request, KEY_HEADER, KEY_PATTERN)
-    body = request.app[PROFILES].settled(body)
+    body = request.app[CURRENT].profiles.settled(body)
     admissions = await _admit_all(request, body.urls, playlist=body.options.playlist is not None)
     job = NewJobFields.model_validate({name: getattr(body, name) for name in NewJobFields.model_fields})
     first_of: dict[str, int | None] = {}
@@ -44,7 +46,7 @@ async def _admit_all(request: web.Request, urls: list[str], *, playlist: bool) -
     async def admit(url: str) -> Admitted | errors.Z2Error:
         async with slots:
             try:
-                return await request.app[ADMIT](url, playlist=playlist)
+                return await request.app[CURRENT].admit(url, playlist=playlist)
             except errors.Z2Error as error:
                 return error
 

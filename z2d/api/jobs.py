@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from z2d.api.answers import answer
-from z2d.api.keys import ADMIT, DB, PROFILES
+from z2d.api.current import CURRENT
+from z2d.api.keys import DB
 from z2d.api.middleware import CALLER
 from z2d.api.queries import ListParams, NoQuery
 from z2d.api.reading import header_text, path_id
@@ -25,8 +26,8 @@ def job_id(request: web.Request) -> int:
 async def submit(request: web.Request, query: NoQuery, body: NewJob) -> web.Response:
     """Queue one URL, or answer with the job that already stands for the same video."""
     key = header_text(request, KEY_HEADER, KEY_PATTERN)
-    body = request.app[PROFILES].settled(body)
-    admitted = await request.app[ADMIT](body.url, playlist=body.options.playlist is not None)
+    body = request.app[CURRENT].profiles.settled(body)
+    admitted = await request.app[CURRENT].admit(body.url, playlist=body.options.playlist is not None)
     job, deduplicated = await submission.submit(
         request.app[DB],
         url=admitted.url,

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_protocol import RequestHandler
 
-from z2d.api.auth import Auth
+from z2d.api.current import Current
 from z2d.wire import errors
 
 log = logging.getLogger("z2d.api")
@@ -77,20 +77,18 @@ async def failures(request: web.Request, handler: Handler) -> web.StreamResponse
     return answer
 
 
-def security(
-    auth: Auth, public: frozenset[str], open_feeds: frozenset[str], *, spoke: Callable[[RequestHandler], None]
-) -> Middleware:
+def security(current: Current, public: frozenset[str], *, spoke: Callable[[RequestHandler], None]) -> Middleware:
     """The checks before every route, upgrades and unknown addresses included.
 
-    `public` paths and the feeds of `open_feeds` need no token. `spoke` is told of each connection over which somebody
+    `public` paths and feeds that are open to all need no token. `spoke` is told of each connection over which somebody
     came who may call.
     """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        auth.check_address(request)
-        if request.path not in public and _feed_of(request) not in open_feeds:
-            request[CALLER] = auth.check_caller(request)
+        current.auth.check_address(request)
+        if request.path not in public and not current.open_feed(_feed_of(request)):
+            request[CALLER] = current.auth.check_caller(request)
             spoke(request.protocol)
         return await handler(request)
 

@@ -7,7 +7,8 @@ from typing import Protocol
 from aiohttp import web
 
 from z2d.api.answers import answer
-from z2d.api.keys import ADMIT, DB, PROFILES
+from z2d.api.current import CURRENT
+from z2d.api.keys import DB
 from z2d.api.queries import NoQuery
 from z2d.store import known, submission
 from z2d.wire import errors, uploads
@@ -38,8 +39,8 @@ async def probe(request: web.Request, query: NoQuery, body: ProbeRequest) -> web
     """
     if uploads.parse(body.url):
         raise errors.UrlUnsupported("An uploaded file is not looked at before it is submitted.")
-    settled = request.app[PROFILES].settled(NewJobFields(profile=body.profile, options=body.options))
-    admitted = await request.app[ADMIT](body.url, playlist=settled.options.playlist is not None)
+    settled = request.app[CURRENT].profiles.settled(NewJobFields(profile=body.profile, options=body.options))
+    admitted = await request.app[CURRENT].admit(body.url, playlist=settled.options.playlist is not None)
     found = await request.app[PROBE](admitted.url, site=admitted.site, profile=settled.profile, options=settled.options)
     db = request.app[DB]
     there = await submission.find_duplicate(db, admitted.dedup_key) if admitted.dedup_key else None

@@ -16,9 +16,10 @@ from typing import Any
 from aiohttp import web
 
 from z2d.api.answers import answer
+from z2d.api.current import CURRENT
 from z2d.api.files import open_inside, send_bytes, send_file
 from z2d.api.jobs import job_id
-from z2d.api.keys import DB, FEEDS, JOBS_DIR
+from z2d.api.keys import DB, JOBS_DIR
 from z2d.api.queries import NoQuery
 from z2d.api.reading import path_id
 from z2d.publish import exports
@@ -127,7 +128,7 @@ async def feed_file(request: web.Request, query: NoQuery) -> web.StreamResponse:
 
 
 def _feed(request: web.Request) -> FeedTarget:
-    found = request.app[FEEDS].get(request.match_info["name"])
+    found = request.app[CURRENT].feeds.get(request.match_info["name"])
     if found is None:
         raise errors.FeedNotFound
     return found

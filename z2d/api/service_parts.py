@@ -28,7 +28,8 @@ class StatsCache:
 
     def __init__(self, db: Database, *, slots: int, folder: Path) -> None:
         self._db = db
-        self._slots = slots
+        self.slots = slots
+        """Told while no worker lives."""
         self._folder = folder
         self._reading = asyncio.Lock()
         self._good_until = float("-inf")
@@ -48,7 +49,7 @@ class StatsCache:
         disk = await disk_usage(self._folder)
         found = await stats.stats(self._db)
         free, total = disk or (None, None)
-        slots = found.slots or self._slots
+        slots = found.slots or self.slots
         return found.model_copy(update={"slots": slots, "disk_free_bytes": free, "disk_total_bytes": total})
 
 

@@ -8,7 +8,8 @@ import logging
 from aiohttp import web
 
 from z2d.api.answers import answer
-from z2d.api.keys import COOKIES, DB, PROFILES
+from z2d.api.current import CURRENT
+from z2d.api.keys import COOKIES, DB
 from z2d.api.queries import NoQuery
 from z2d.media.cookies import site_name
 from z2d.store import gates
@@ -20,7 +21,7 @@ log = logging.getLogger("z2d.api")
 
 async def list_profiles(request: web.Request, query: NoQuery) -> web.Response:
     """Every profile with the options that a job of it gets. Addresses of proxies are not told."""
-    return answer(ProfileList(profiles=request.app[PROFILES].every()))
+    return answer(ProfileList(profiles=request.app[CURRENT].profiles.every()))
 
 
 async def list_cookies(request: web.Request, query: NoQuery) -> web.Response:

@@ -40,6 +40,10 @@ class Uploads:
         self._folder, self._max_bytes, self._min_free_bytes = folder, max_bytes, min_free_bytes
         self._free = AT_ONCE
 
+    def limit(self, *, max_bytes: int, min_free_bytes: int) -> None:
+        """Other bounds, for files that come from now on."""
+        self._max_bytes, self._min_free_bytes = max_bytes, min_free_bytes
+
     @contextmanager
     def place(self) -> Iterator[None]:
         """One of the places for uploads under way. Raises TooManyRequests."""

@@ -43,12 +43,20 @@ from z2d.config.values import (
 from z2d.wire import places
 from z2d.wire.jobs import JobOptions, LanguageTag
 
-__all__ = ["Address", "ConfigTrouble", "ProfileTable", "Settings", "load"]
+__all__ = ["NEEDS_RESTART", "Address", "ConfigTrouble", "ProfileTable", "Settings", "load"]
 
 PREFIX = "Z2_"
 SECRETS = frozenset({"token", "database_url", "proxy", "speech_url", "llm_url"})
 # read by z2ctl, or put into the environment of z2's own children and test runs
 OF_OTHERS = frozenset({"Z2_URL", "Z2_INSTALLATION", "Z2_JOB_ID", "Z2_CRASH_AT"})
+NEEDS_RESTART = frozenset(
+    {
+        "state_dir", "library_dir", "database_url", "postgres_bin", "socket", "listen", "token_file", "ffmpeg",
+        "lease_s", "poll_s",
+    }
+)  # fmt: skip
+"""What stands for as long as the process does: places (what is in the token's file is read again), and the rhythm that
+workers share. All else changes by SIGHUP."""
 
 
 class ConfigTrouble(Exception):

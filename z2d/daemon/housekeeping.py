@@ -41,7 +41,9 @@ class Housekeeping:
     """Tidies up now and then, for ever. `jobs_dir`, `library`: the folders of this machine."""
 
     def __init__(self, db: Database, keep: Keep, *, jobs_dir: Path, library: Path) -> None:
-        self._db, self._keep, self._jobs_dir, self._library = db, keep, jobs_dir, library
+        self._db, self._jobs_dir, self._library = db, jobs_dir, library
+        self.keep = keep
+        """A reload of the settings replaces it."""
 
     async def run(self) -> None:
         """A round every ten minutes; one without the database is made up for later."""
@@ -54,21 +56,21 @@ class Housekeeping:
 
     async def round(self) -> None:
         """Everything that is due now."""
-        if self._keep.failed_days is not None:
-            while await removal.delete_unsuccessful(self._db, self._keep.failed_days * DAY_S) == removal.AT_ONCE:
+        if self.keep.failed_days is not None:
+            while await removal.delete_unsuccessful(self._db, self.keep.failed_days * DAY_S) == removal.AT_ONCE:
                 pass
         await self._remove_files_of_deleted()
-        if gone := await removal.forget(self._db, self._keep.deleted_days * DAY_S + GRACE_S):
+        if gone := await removal.forget(self._db, self.keep.deleted_days * DAY_S + GRACE_S):
             log.info("removed %d deleted jobs for good", gone)
-        if self._keep.media_days is not None:
-            await self._remove_old_media(self._keep.media_days * DAY_S)
-        if self._keep.log_days is not None:
-            while await removal.cut_logs(self._db, self._keep.log_days * DAY_S) == removal.AT_ONCE:
+        if self.keep.media_days is not None:
+            await self._remove_old_media(self.keep.media_days * DAY_S)
+        if self.keep.log_days is not None:
+            while await removal.cut_logs(self._db, self.keep.log_days * DAY_S) == removal.AT_ONCE:
                 pass
 
     async def _remove_files_of_deleted(self) -> None:
         after = 0
-        while jobs := await removal.doomed(self._db, self._keep.deleted_days * DAY_S, after=after):
+        while jobs := await removal.doomed(self._db, self.keep.deleted_days * DAY_S, after=after):
             for job in jobs:
                 await asyncio.to_thread(self._remove, job)
             after = jobs[-1].id

@@ -47,8 +47,8 @@ async def _until_told(work: Callable[[Notifier], Coroutine[Any, Any, None]]) -> 
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number.name)
-    # a terminal that goes away ends nothing here
-    loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP: settings are read at the start only")
+    # a terminal that goes away ends nothing here; once it is ready, the daemon reads its settings anew (see reload)
+    loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP: there is nothing to reload yet")
     try:
         await asyncio.wait({task})
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 
 
 class Notifier:
@@ -18,6 +19,11 @@ class Notifier:
         period, pid = os.environ.pop("WATCHDOG_USEC", ""), os.environ.pop("WATCHDOG_PID", "")
         wanted = self._address and period.isdecimal() and pid in {"", str(os.getpid())}
         self.watchdog_s: float | None = int(period) / 1e6 if wanted else None
+
+    def reloading(self) -> None:
+        """Say that the settings are being read anew; `READY=1` says that it is over."""
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self.say("RELOADING=1", f"MONOTONIC_USEC={now}")
 
     def say(self, *words: str) -> None:
         """Send assignments such as `READY=1`. A service manager that is not there is no trouble of ours."""

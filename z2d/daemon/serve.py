@@ -10,34 +10,32 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from z2d.api.app import create_app
-from z2d.api.auth import Auth, hash_token
 from z2d.api.metrics import ServerState, Surroundings
 from z2d.api.serve import serve as serve_api
 from z2d.api.uploads import Uploads
 from z2d.bus import Bus
 from z2d.config import Settings
 from z2d.config.values import Address
-from z2d.daemon import database, sites, state, watchdog
-from z2d.daemon.housekeeping import Housekeeping, Keep
+from z2d.daemon import database, sites, state, values, watchdog
+from z2d.daemon.housekeeping import Housekeeping
 from z2d.daemon.language_model import language_model
 from z2d.daemon.life import running
 from z2d.daemon.notify import Notifier
-from z2d.daemon.places import host_names, is_loopback, tcp_socket, unix_socket
+from z2d.daemon.places import tcp_socket, unix_socket
+from z2d.daemon.reload import Adjustable, Reload
 from z2d.daemon.speech import speech
 from z2d.daemon.targets import feeds_of, served_targets
 from z2d.daemon.trouble import EXIT_CONFIG, DaemonTrouble
 from z2d.daemon.uploads import keep_uploads
-from z2d.media.admission import admit
-from z2d.media.ffmpeg import Ffmpeg, find_ffmpeg
+from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.process import sweep
-from z2d.media.ytdlp import FetchLimits, YtDlp
+from z2d.media.ytdlp import YtDlp
 from z2d.pipeline.policy import Policy
 from z2d.pipeline.probing import Prober
 from z2d.postgres.server import EmbeddedPostgres
@@ -68,31 +66,31 @@ class Parts:
     listener: Listener
     version: Version
     targets: list[Served]
-    prober: Prober
+    adjustable: Adjustable
     around: Surroundings
 
 
-async def serve(settings: Settings, notifier: Notifier) -> None:
-    """`z2d serve`: API and worker, with a database server of our own where none is named. Runs until cancelled."""
+async def serve(settings: Settings, notifier: Notifier, *, read: Callable[[], Settings]) -> None:
+    """`z2d serve`: API and worker, with a database server of our own where none is named. Runs until cancelled.
+
+    `read` gives the settings anew; raises ConfigTrouble.
+    """
     with ExitStack() as held:
         _occupy(settings, held)
         sockets = [held.enter_context(unix_socket(settings.socket))]
         names = [str(settings.socket)]
-        auth = Auth(group=settings.socket.stat().st_gid, origins=frozenset(settings.origins))
+        port = None
         if settings.listen:
-            bearer = _token(settings, settings.listen.host)
             sockets.append(held.enter_context(tcp_socket(*settings.listen)))
-            bound = Address(settings.listen.host, sockets[-1].getsockname()[1])
-            names.append(f"http://{bound}")
-            auth = replace(auth, token_hash=hash_token(bearer), hosts=host_names(*bound, settings.hosts))
+            port = sockets[-1].getsockname()[1]
+            names.append(f"http://{Address(settings.listen.host, port)}")
+        auth = values.auth(settings, port)
         async with _running_parts(settings, notifier) as parts:
             app = create_app(
                 db=parts.db,
                 bus=parts.bus,
-                admit=partial(
-                    admit, allow_private=settings.allow_private_networks, uploads_dir=settings.state_dir / "uploads"
-                ),
-                probe=parts.prober,
+                admit=values.admission(settings),
+                probe=parts.adjustable.prober,
                 uploads=Uploads(
                     settings.state_dir / "uploads",
                     max_bytes=settings.max_download_bytes,
@@ -111,12 +109,15 @@ async def serve(settings: Settings, notifier: Notifier) -> None:
             )
             async with serve_api(app, sockets):
                 await _until_ready(parts)
-                notifier.say("READY=1", f"STATUS=Ready at {', '.join(names)}")
-                log.info("z2d %s is ready at %s", parts.version.version, " and ".join(names))
-                await watchdog.feed(notifier, parts.db, parts.listener, settings.socket)
+                ready = f"Ready at {', '.join(names)}"
+                reload = Reload(settings, read, parts.adjustable, app=app, port=port)
+                async with running({"reload": partial(reload.follow, notifier, ready)}):
+                    notifier.say("READY=1", f"STATUS={ready}")
+                    log.info("z2d %s is ready at %s", parts.version.version, " and ".join(names))
+                    await watchdog.feed(notifier, parts.db, parts.listener, settings.socket)
 
 
-async def work(settings: Settings, notifier: Notifier) -> None:
+async def work(settings: Settings, notifier: Notifier, *, read: Callable[[], Settings]) -> None:
     """`z2d worker`: only a worker, on the database of a daemon that runs elsewhere. Runs until cancelled."""
     if settings.database_url is None:
         raise DaemonTrouble("a worker alone needs the address of a database: set Z2_DATABASE_URL", EXIT_CONFIG)
@@ -124,9 +125,11 @@ async def work(settings: Settings, notifier: Notifier) -> None:
         _occupy(settings, held)
         async with _running_parts(settings, notifier) as parts:
             await _until_ready(parts)
-            notifier.say("READY=1", "STATUS=Working")
-            log.info("the worker of z2d %s is ready", parts.version.version)
-            await watchdog.feed(notifier, parts.db, parts.listener)
+            reload = Reload(settings, read, parts.adjustable)
+            async with running({"reload": partial(reload.follow, notifier, "Working")}):
+                notifier.say("READY=1", "STATUS=Working")
+                log.info("the worker of z2d %s is ready", parts.version.version)
+                await watchdog.feed(notifier, parts.db, parts.listener)
 
 
 async def migrate(settings: Settings, notifier: Notifier) -> None:
@@ -148,19 +151,6 @@ def _occupy(settings: Settings, held: ExitStack) -> None:
     held.enter_context(state.locked(settings.state_dir))
 
 
-def _token(settings: Settings, host: str) -> str:
-    """The token for TCP. It is made on the first start, but never for an address others can reach."""
-    given = settings.token.get_secret_value() if settings.token else None
-    found = state.token(settings.token_file, given=given, make=is_loopback(host))
-    if found is None:
-        raise DaemonTrouble(
-            f"{host} can be reached from other machines, and there is no token: "
-            f"set Z2_TOKEN, or write one to {settings.token_file} (chmod 600)",
-            EXIT_CONFIG,
-        )
-    return found
-
-
 @asynccontextmanager
 async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterator[Parts]:
     """Database, log writer, tools, listener and worker, running; each is closed after what stands on it."""
@@ -168,7 +158,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
     mark = state.installation(settings.state_dir)
     if left := await sweep(mark):
         log.warning("ended %d processes that a killed daemon had left running", left)
-    ffmpeg = Ffmpeg(_ffmpeg(settings), mark)
+    ffmpeg = Ffmpeg(values.ffmpeg(settings), mark)
     async with AsyncExitStack() as opened:
         server: EmbeddedPostgres | None = None
         services: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
@@ -186,7 +176,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
                 installation=mark,
                 ffmpeg=ffmpeg,
                 allow_private=settings.allow_private_networks,
-                limits=_limits(settings),
+                limits=values.limits(settings),
             )
         )
         listener, version = Listener(dsn), await _version(db, ffmpeg, schema)
@@ -222,13 +212,15 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
         )
         services |= {"listener": partial(listener.run, bus), "worker": worker.run, "upkeep": partial(_keep_up, db)}
         services["publisher"] = publisher.run
-        services["housekeeping"] = Housekeeping(
-            db, _keep(settings), jobs_dir=settings.state_dir / "jobs", library=settings.library_dir
-        ).run
+        housekeeping = Housekeeping(
+            db, values.keep(settings), jobs_dir=settings.state_dir / "jobs", library=settings.library_dir
+        )
+        services["housekeeping"] = housekeeping.run
         services["uploads"] = partial(keep_uploads, db, settings.state_dir / "uploads")
         await opened.enter_async_context(running(services))
         prober = Prober(ytdlp, settings.state_dir / "probe", access=sites.access(settings))
-        yield Parts(db, bus, listener, version, targets, prober, _around(settings, logs, server))
+        adjustable = Adjustable(worker, publisher, housekeeping, ytdlp, prober)
+        yield Parts(db, bus, listener, version, targets, adjustable, _around(settings, logs, server))
 
 
 def _around(settings: Settings, logs: LogWriter, server: EmbeddedPostgres | None) -> Surroundings:
@@ -236,33 +228,6 @@ def _around(settings: Settings, logs: LogWriter, server: EmbeddedPostgres | None
         folders={"state": settings.state_dir, "library": settings.library_dir},
         logs=logs,
         own_server=None if server is None else lambda: ServerState(bool(server.pid), server.restarts),
-    )
-
-
-def _ffmpeg(settings: Settings) -> Path:
-    if found := find_ffmpeg(settings.ffmpeg):
-        return found
-    if settings.ffmpeg:
-        raise DaemonTrouble(f"there is no program {settings.ffmpeg}: correct Z2_FFMPEG", EXIT_CONFIG)
-    raise DaemonTrouble("ffmpeg was not found: install it, or z2[standalone], or set Z2_FFMPEG", EXIT_CONFIG)
-
-
-def _keep(settings: Settings) -> Keep:
-    return Keep(
-        deleted_days=settings.keep_deleted_days,
-        failed_days=settings.keep_failed_days,
-        media_days=settings.keep_media_days,
-        log_days=settings.keep_log_days,
-    )
-
-
-def _limits(settings: Settings) -> FetchLimits:
-    return FetchLimits(
-        max_bytes=settings.max_download_bytes,
-        disk_reserve_bytes=settings.min_free_bytes,
-        stall_window_s=settings.stall_s,
-        extract_deadline_s=settings.extract_deadline_s,
-        download_deadline_s=settings.download_deadline_s,
     )
 
 

@@ -112,6 +112,20 @@ class YtDlp:
             while self._spares:
                 await self._spares.popleft().stop()
 
+    async def adjust(self, *, limits: FetchLimits, allow_private: bool) -> None:
+        """Go on with other limits. What runs ends as it began; everything that starts from now on has them."""
+        self.limits, self._allow_private = limits, allow_private
+        await self.renew()
+
+    async def renew(self) -> None:
+        """Replace the warm children: what starts from now on has the yt-dlp that is installed now."""
+        async with self._filling:
+            old = list(self._spares)
+            self._spares.clear()
+        for child in old:
+            await child.stop()
+        await self._fill()
+
     async def extract(
         self, url: str, *, folder: Path, options: JobOptions, job_id: int, log: Log, access: Access = DIRECT
     ) -> dict[str, Any]:

@@ -39,7 +39,9 @@ class Prober:
         deadline_s: float = DEADLINE_S,
         at_once: int = AT_ONCE,
     ) -> None:
-        self._ytdlp, self._folder, self._access = ytdlp, folder, access
+        self._ytdlp, self._folder = ytdlp, folder
+        self.access = access
+        """How a site and a profile are got at; a reload of the settings replaces it."""
         self._deadline_s = deadline_s
         self._free = at_once
         shutil.rmtree(folder, ignore_errors=True)
@@ -61,7 +63,7 @@ class Prober:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=self._folder))
         try:
-            access = await asyncio.to_thread(self._access, site, profile)
+            access = await asyncio.to_thread(self.access, site, profile)
             async with asyncio.timeout(self._deadline_s):
                 found = await self._ytdlp.look(
                     url, folder=scratch, options=options, job_id=0, log=_unheard, access=access

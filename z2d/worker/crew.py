@@ -32,6 +32,11 @@ class Crew:
         self.wanted = slots
         self.mode = QueueMode.ACTIVE
 
+    def start_with(self, slots: int) -> None:
+        """So many slots from now on, as long as nobody has said otherwise."""
+        self._started_with = slots
+        self.look_again()
+
     def look_again(self) -> None:
         """The settings may have changed."""
         self._news.set()

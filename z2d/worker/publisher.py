@@ -75,20 +75,41 @@ class Publisher:
     ) -> None:
         self._db, self._bus, self._logs = db, bus, logs
         self._installation, self._jobs_dir = installation, jobs_dir
-        self._rows = [one.row for one in targets]
-        self._targets = [library, *(one.target for one in targets)]
+        self._library, self._served = library, list(targets)
+        self._changed = Bell()
         self._lease_s, self._poll_s, self._scale = lease_s, poll_s, scale
         self._id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._bell = Bell()
 
+    def adjust(self, targets: Sequence[Served], *, scale: float) -> None:
+        """Serve these targets from now on; one that is as it was is not disturbed."""
+        self._served, self._scale = list(targets), scale
+        self._changed.ring()
+
     async def run(self) -> None:
         """Serve every target until cancelled."""
-        await persist(partial(outbox.declare_targets, self._db, self._installation, self._rows))
         with self._bus.subscribe() as events:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(events), name="publisher ears")
-                for target in self._targets:
-                    tasks.create_task(self._lane(target), name=f"publisher {target.name}")
+                tasks.create_task(self._keep_lanes(tasks), name="publisher lanes")
+
+    async def _keep_lanes(self, tasks: asyncio.TaskGroup) -> None:
+        """A lane for each target that is served, for ever. What a closed lane was sending is due again at once."""
+        lanes: dict[str, tuple[Target, asyncio.Task[None]]] = {}
+        while True:
+            changed = self._changed.listen()
+            rows = [one.row for one in self._served]
+            wanted = {target.name: target for target in (self._library, *(one.target for one in self._served))}
+            await persist(partial(outbox.declare_targets, self._db, self._installation, rows))
+            for name, (target, lane) in list(lanes.items()):
+                if wanted.get(name) != target:
+                    lane.cancel()
+                    await asyncio.wait({lane})
+                    del lanes[name]
+            for name in wanted.keys() - lanes.keys():
+                lane = tasks.create_task(self._lane(wanted[name]), name=f"publisher {name}")
+                lanes[name] = wanted[name], lane
+            await changed.wait()
 
     async def _listen(self, events: Subscription) -> None:
         while True:

@@ -97,6 +97,20 @@ class Worker:
         """The ids of the jobs in hand."""
         return list(self._held)
 
+    def adjust(
+        self,
+        *,
+        slots: int,
+        policy: Policy,
+        access: Callable[[str | None, str], Access],
+        llm: LanguageModel | None,
+        speech: Engine,
+    ) -> None:
+        """Go on with other settings. Jobs in hand end as they began; those claimed from now on are worked on so."""
+        self._tools = replace(self._tools, access=access, llm=llm, speech=speech)
+        self._policy = policy
+        self._crew.start_with(slots)
+
     async def run(self) -> None:
         """Work until cancelled. What a killed predecessor of this installation left is taken up first."""
         self._jobs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
