@@ -56,7 +56,9 @@ async def create(
         about, by, tables, known = await _dump(dsn, folder, part, binaries, say)
         say("listing files" if media == "list" else "keeping files")
         files = belonging(known, roots)
-        found = [file async for file in in_threads(files if media == "list" else keep(files, roots, folder, media))]
+        found = [
+            file async for file in in_threads(files if media == "list" else keep(files, roots, folder, media, say))
+        ]
         made = Manifest(
             name=name,
             created_at=datetime.now(UTC),

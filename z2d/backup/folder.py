@@ -59,11 +59,18 @@ class BackupFolder:
         except BlockingIOError:
             raise Busy(f"another z2 works on the backup folder {self.path}") from None
         else:
-            for left in self.path.glob(".z2-*"):
-                left.unlink()
-            yield
+            self._clear()
+            try:
+                yield
+            finally:
+                self._clear()
         finally:
             os.close(lock)
+
+    def _clear(self) -> None:
+        """Remove what is unfinished, of a killed process too."""
+        for left in self.path.glob(".z2-*"):
+            left.unlink()
 
     def new_name(self) -> str:
         """A name for a backup made now."""

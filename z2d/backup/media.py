@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -60,8 +60,10 @@ def _library_file(path: Path, roots: Roots, digest: str) -> MediaFile:
     return MediaFile(root="library", path=relative, size=path.stat().st_size, sha256=digest, kept=False)
 
 
-def keep(files: Iterable[MediaFile], roots: Roots, folder: BackupFolder, mode: Mode) -> Iterator[MediaFile]:
-    """Put the contents of files into the backup folder; one that is not here any more is only listed.
+def keep(
+    files: Iterable[MediaFile], roots: Roots, folder: BackupFolder, mode: Mode, say: Callable[[str], None]
+) -> Iterator[MediaFile]:
+    """Put the contents of files into the backup folder; one that is not here, or not what it was, is only listed.
 
     `link` shares the disk space with the file, `copy` does not. Raises BackupTrouble.
     """
@@ -69,22 +71,26 @@ def keep(files: Iterable[MediaFile], roots: Roots, folder: BackupFolder, mode: M
         source = roots.path(file)
         try:
             digest = file.sha256 or library_manifest.sha256_of(source)
-            _take(source, folder.content(digest), digest, mode)
+            kept = _take(source, folder.content(digest), digest, mode)
         except FileNotFoundError:
-            yield file
+            kept = False
         except OSError as error:
             if error.errno == errno.EXDEV:
                 raise BackupTrouble(
                     f"{folder.path} lies on another file system than {source}: files can be copied there, not linked"
                 ) from None
             raise BackupTrouble(f"cannot keep {source}: {error.strerror}") from None
-        else:
+        if kept:
             yield file.model_copy(update={"sha256": digest, "kept": True})
+        else:
+            say(f"not kept, because it is missing or not what it was: {file.root}/{file.path}")
+            yield file
 
 
-def _take(source: Path, target: Path, digest: str, mode: Mode) -> None:
+def _take(source: Path, target: Path, digest: str, mode: Mode) -> bool:
+    """Whether `target` holds the content of this hash now."""
     if target.exists():
-        return
+        return True
     source.stat()  # before a folder is made for nothing
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = target.with_name(f".{digest}.part")
@@ -93,8 +99,9 @@ def _take(source: Path, target: Path, digest: str, mode: Mode) -> None:
         part.hardlink_to(source)
     elif copy(source, part) != digest:
         part.unlink()
-        raise OSError(errno.EIO, "it is not what it was when z2 wrote it", str(source))
+        return False
     part.rename(target)
+    return True
 
 
 def copy(source: Path, target: Path) -> str:
