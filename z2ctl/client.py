@@ -361,6 +361,11 @@ def unreachable(endpoint: Endpoint, error: OSError) -> errors.DaemonUnreachable:
     if isinstance(error, TimeoutError):
         return errors.DaemonUnreachable(f"No connection to z2d at {where} in time. {START_IT}")
     if endpoint.socket is not None and isinstance(error, FileNotFoundError):
+        if places.SYSTEM_SOCKET.exists():  # and was not taken, because this account may not use it
+            return errors.DaemonUnreachable(
+                f"z2d.service runs on this machine, and the group of {places.SYSTEM_SOCKET} may use it: join it "
+                "(sudo usermod -aG z2 NAME, then log in again). There is no z2d of your own."
+            )
         return errors.DaemonUnreachable(f"z2d is not running: there is no {where}. {START_IT}")
     if endpoint.socket is not None and isinstance(error, ConnectionRefusedError):
         return errors.DaemonUnreachable(f"z2d is not running: nobody answers on {where}. {START_IT}")

@@ -1,0 +1,40 @@
+"""`make systemd-test`: z2 on machines of its own; prints what held, and ends with 1 if something did not.
+
+python -m tests.systemd [NAME ...]    only these parts: service, around, package
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tests.support import ROOT
+from tests.systemd import steps_around, steps_service
+from tests.systemd.machine import NotHere, machine, wheels
+from tests.systemd.server import Server
+from tests.systemd.table import Table
+
+PARTS = {"service": (steps_service.STEPS, steps_around.STEPS)}
+PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
+
+
+def main(wanted: list[str]) -> int:
+    """Run the parts; the exit code."""
+    table = Table()
+    try:
+        binds = {ROOT: "/z2", wheels(): "/wheels"}
+        for name, groups in PARTS.items():
+            if wanted and name not in wanted:
+                continue
+            with machine(binds) as made:
+                made.write("/etc/pip.conf", PIP)
+                server = Server(made)
+                for steps in groups:
+                    table.run(steps, server)
+    except NotHere as missing:
+        print(f"make systemd-test cannot run here: {missing}", file=sys.stderr)
+        return 2
+    return 0 if table.show() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
