@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 URL    ?=
 READY  := $(VENV)/.ready
 
-.PHONY: help run test test-all check format docs bench wheel systemd-test constraints clean
+.PHONY: help run test test-all check format docs bench wheel deb systemd-test constraints clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -50,7 +50,10 @@ bench: $(READY)  ## what z2 costs: the daemon, the log writer, the analysis
 wheel: $(READY)  ## what pip and pipx install, in dist/
 	@rm -f dist/z2-*.whl && $(BIN)/python -m hatchling build -t wheel
 
-systemd-test: wheel ## install and run z2 on a machine of its own, a container with a real systemd (root, Debian)
+deb: wheel       ## the Debian package with everything in it, in dist/
+	@rm -f dist/z2_*.deb && $(BIN)/python debian/build.py
+
+systemd-test: deb ## install and run z2 on a machine of its own, a container with a real systemd (root, Debian)
 	@$(BIN)/python -m tests.systemd
 
 constraints:     ## renew constraints.txt with the newest versions that fit

@@ -1,6 +1,6 @@
 """`make systemd-test`: z2 on machines of its own; prints what held, and ends with 1 if something did not.
 
-python -m tests.systemd [NAME ...]    only these parts: service, around, package
+python -m tests.systemd [NAME ...]    only these parts: service, package
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 
 from tests.support import ROOT
-from tests.systemd import steps_around, steps_service
+from tests.systemd import steps_around, steps_package, steps_service
 from tests.systemd.machine import NotHere, machine, wheels
 from tests.systemd.server import Server
 from tests.systemd.table import Table
 
-PARTS = {"service": (steps_service.STEPS, steps_around.STEPS)}
+PARTS = {"service": (steps_service.STEPS, steps_around.STEPS), "package": (steps_package.STEPS,)}
 PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
 
 
@@ -21,7 +21,7 @@ def main(wanted: list[str]) -> int:
     """Run the parts; the exit code."""
     table = Table()
     try:
-        binds = {ROOT: "/z2", wheels(): "/wheels"}
+        binds = {ROOT: "/z2", ROOT / "dist": "/packages", wheels(): "/wheels"}
         for name, groups in PARTS.items():
             if wanted and name not in wanted:
                 continue

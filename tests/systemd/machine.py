@@ -99,6 +99,14 @@ def wheel() -> Path:
     return found[0]
 
 
+def package() -> Path:
+    """The Debian package that is tried: `make deb` has put it there."""
+    found = sorted((ROOT / "dist").glob("z2_*-1_*.deb"))
+    if len(found) != 1:
+        raise NotHere("there must be one Debian package in dist: make deb")
+    return found[0]
+
+
 class Machine:
     """One machine, switched on. What is done to it stays until the `with` that made it ends."""
 
@@ -144,21 +152,23 @@ class Machine:
     # ------------------------------------------------------------------ use
 
     def try_run(
-        self, command: str, *, user: str = "root", within: float = 120, stdin: str | None = None
+        self, command: str, *, user: str = "root", folder: str = "/", within: float = 120, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a line of shell on it; what came of it, whatever that is."""
-        words = ["bash", "-c", command]
+        words = ["bash", "-c", f"cd {folder} || exit\n{command}"]
         if user != "root":
-            words = ["runuser", "-u", user, "--", *words]
+            words = ["runuser", "-u", user, "--", "env", f"HOME=/home/{user}", *words]
         return subprocess.run(
             ["nsenter", "--target", str(self._leader), "--all", *words],
             env=ENVIRONMENT, input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True, text=True, errors="replace", timeout=within, check=False,
         )  # fmt: skip
 
-    def run(self, command: str, *, user: str = "root", within: float = 120, stdin: str | None = None) -> str:
+    def run(
+        self, command: str, *, user: str = "root", folder: str = "/", within: float = 120, stdin: str | None = None
+    ) -> str:
         """Run a line of shell that must succeed; what it printed."""
-        done = self.try_run(command, user=user, within=within, stdin=stdin)
+        done = self.try_run(command, user=user, folder=folder, within=within, stdin=stdin)
         assert done.returncode == 0, f"{command!r} ended with {done.returncode}: {(done.stderr or done.stdout)[-2000:]}"
         return done.stdout.strip()
 

@@ -23,7 +23,7 @@ ExecStart=/opt/z2/bin/python /usr/local/lib/sample-site.py
 [Install]
 WantedBy=multi-user.target
 """
-STAGES = ["METADATA", "DOWNLOAD", "AUDIO", "TRANSCRIPT", "ANALYSIS", "PUBLISHING"]
+STAGES = ["metadata", "download", "audio", "transcript", "analysis", "publishing"]
 
 
 class Server:
