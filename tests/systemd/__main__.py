@@ -5,6 +5,7 @@ python -m tests.systemd [NAME ...]    only these parts: service, package
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from tests.support import ROOT
@@ -19,6 +20,7 @@ PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
 
 def main(wanted: list[str]) -> int:
     """Run the parts; the exit code."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # a machine must not stay behind
     table = Table()
     try:
         binds = {ROOT: "/z2", ROOT / "dist": "/packages", wheels(): "/wheels"}
