@@ -69,7 +69,7 @@ async def working(
     async with (
         Database.open(dsn) as db,
         LogWriter(db, bus=bus) as log_writer,
-        YtDlp(installation=installation, ffmpeg=ffmpeg, allow_private=allow_private, limits=limits) as ytdlp,
+        YtDlp(installation=installation, ffmpeg=ffmpeg, allow_private=allow_private, limits=limits, spares=0) as ytdlp,
     ):
         worker = Worker(
             db,
