@@ -78,6 +78,15 @@ STAGE_LOOKS: dict[str, Look] = {
     "FAILED": Look("✗", "x", "failed", "error"),
     "CANCELLED": Look("⊘", "-", "cancelled", "dim"),
 }
+PUBLICATION_LOOKS: dict[str, Look] = {
+    "PENDING": Look("○", ".", "to do", "dim"),
+    "RUNNING": Look("●", "*", "being sent", "running"),
+    "PUBLISHED": Look("✓", "+", "there", "success"),
+    "FAILED": Look("✗", "x", "failed", "error"),
+    "SKIPPED": Look("–", "-", "nothing to send", "dim"),
+    "CANCELLED": Look("⊘", "-", "called off", "dim"),
+    "RETRACTED": Look("⊘", "-", "taken back", "dim"),
+}
 LEVEL_STYLES: dict[str, str] = {
     "DEBUG": "dim",
     "INFO": "",
@@ -101,6 +110,12 @@ def stage_look(status: object) -> Look:
     """The look of a stage's status."""
     word = safe(status)
     return STAGE_LOOKS.get(word) or Look("?", "?", word.lower(), "dim")
+
+
+def publication_look(status: object) -> Look:
+    """The look of a publication's status."""
+    word = safe(status)
+    return PUBLICATION_LOOKS.get(word) or Look("?", "?", word.lower(), "dim")
 
 
 def duration(ms: float | None) -> str:

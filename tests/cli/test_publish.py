@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.cli.conftest import Z2ctl
 from tests.cli.fake import FakeDaemon, job
-from z2ctl.cli.publish import LOOKS
+from z2ctl.text import PUBLICATION_LOOKS
 from z2d.wire import errors
 from z2d.wire.library import Publication, PublishStatus
 from z2d.wire.publishing import TargetInfo
@@ -22,7 +22,7 @@ def published(**over: Any) -> dict[str, Any]:
 
 
 def test_every_state_has_a_word() -> None:
-    assert set(LOOKS) == set(PublishStatus)
+    assert set(PUBLICATION_LOOKS) == set(PublishStatus)
 
 
 def test_publish_answers_for_each(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

@@ -18,6 +18,8 @@ from typing import Any
 
 from aiohttp import web
 
+from z2d.wire import errors, filters
+
 Json = dict[str, Any]
 EPOCH = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 STAGES = ("metadata", "download", "audio", "transcript", "analysis", "publishing")
@@ -54,6 +56,11 @@ class FakeApi:
         self.status_sockets: set[web.WebSocketResponse] = set()
         self.log_sockets: dict[web.WebSocketResponse, int] = {}
         self.events: list[Json] = []
+        self.deleted: dict[int, Json] = {}
+        self.order: list[int] = []
+        self.mode = "ACTIVE"
+        self.slots: int | None = None
+        self.gates: list[Json] = []
 
     # -- making things ------------------------------------------------------------------------------------------------
 
@@ -83,6 +90,7 @@ class FakeApi:
             "error": None,
             "wait_reason": None,
             "parent_id": None,
+            "kind": "MEDIA",
             "created_at": at(created),
             "started_at": at(started),
             "finished_at": at(started + timedelta(seconds=61 + number % 300)) if over and started else None,
@@ -139,6 +147,7 @@ class FakeApi:
             "disk_total_bytes": 500 * 2**30,
             "slots": 2,
             "running": counts.get("RUNNING", 0),
+            "queue": self.mode,
             "as_of": at(self.now),
         }
 
@@ -210,8 +219,15 @@ class FakeApi:
                 web.get("/api/stats", self._stats),
                 web.get("/api/version", self._version),
                 web.get("/api/jobs/{id}", self._show),
-                web.delete("/api/jobs/{id}", self._cancel),
-                web.post("/api/jobs/{id}/retry", self._retry),
+                web.post("/api/jobs/actions", self._actions),
+                web.patch("/api/jobs/{id}", self._patch),
+                web.post("/api/jobs/{id}/move", self._move),
+                web.get("/api/jobs/{id}/why", self._why),
+                web.post("/api/jobs/{id}/publish", self._publish),
+                web.get("/api/queue", self._queue),
+                web.patch("/api/queue", self._slots),
+                web.post("/api/queue/{what}", self._queue_mode),
+                web.get("/api/search", self._search),
                 web.get("/api/jobs/{id}/logs", self._logs),
                 web.get("/api/jobs/{id}/transcript", self._transcript),
                 web.get("/ws/jobs/status", self._status_socket),
@@ -235,8 +251,12 @@ class FakeApi:
         found = list(self.jobs.values())
         if wanted := query.getall("status", []):
             found = [job for job in found if job["status"] in wanted]
-        if words := query.get("q", "").casefold():
-            found = [job for job in found if words in f"{job['title']} {job['channel']} {job['url']}".casefold()]
+        if line := query.get("filter", ""):
+            try:
+                terms = filters.parse(line)
+            except errors.FilterInvalid as error:
+                return _problem(422, error.code, error.detail)
+            found = [job for job in found if all(_holds(job, term) != term.negated for term in terms)]
         sort = query.get("sort", "created_at")
         found.sort(key=lambda job: (str(job[sort] or ""), job["id"]), reverse=query.get("order") != "asc")
         start = int(query.get("cursor") or query.get("offset") or 0)
@@ -293,25 +313,133 @@ class FakeApi:
             results.append(told)
         return _answer({"results": results})
 
-    async def _cancel(self, request: web.Request) -> web.Response:
+    async def _actions(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        done, refused = [], []
+        for number in body["ids"]:
+            wrong = await self._act(body["action"], number, body)
+            if wrong:
+                refused.append({"id": number, "code": "conflict", "detail": wrong})
+            else:
+                done.append(number)
+        return _answer({"done": done, "refused": refused, "next_after": None})
+
+    async def _act(self, action: str, number: int, body: Json) -> str:
+        if action == "restore":
+            self.jobs[number] = self.deleted.pop(number)
+            await self.tell({"type": "job", "job": dict(self.jobs[number])})
+            return ""
+        job = self.jobs[number]
+        over = job["status"] in ("COMPLETED", "FAILED", "CANCELLED")
+        if over != (action in ("retry", "delete")):
+            return "The job is not in a state that allows this."
+        match action:
+            case "cancel" if job["status"] == "RUNNING":
+                await self.change(job, display_status="CANCELLING")
+            case "cancel":
+                await self.change(job, status="CANCELLED", finished_at=at(self.now))
+            case "retry":
+                fresh = {"error": None, "finished_at": None, "started_at": None, "stage": body.get("from_stage")}
+                await self.change(job, status="QUEUED", **fresh)
+            case "pause":
+                await self.change(job, status="QUEUED", display_status="PAUSED", started_at=None, stage=None)
+            case "resume":
+                await self.change(job, status="QUEUED")
+            case "delete":
+                self.deleted[number] = {**self.jobs.pop(number), "files": body.get("files", False)}
+                await self.tell({"type": "deleted", "id": number})
+        return ""
+
+    async def _patch(self, request: web.Request) -> web.Response:
         job = self.jobs[int(request.match_info["id"])]
-        if job["status"] in ("COMPLETED", "FAILED", "CANCELLED"):
-            return _problem(409, "already_finished", "The job has already finished.")
-        if job["status"] == "RUNNING":
-            await self.change(job, display_status="CANCELLING")
-            return _answer(job, 202)
-        await self.change(job, status="CANCELLED", finished_at=at(self.now))
+        await self.change(job, **await request.json())
         return _answer(job)
 
-    async def _retry(self, request: web.Request) -> web.Response:
+    async def _move(self, request: web.Request) -> web.Response:
         job = self.jobs[int(request.match_info["id"])]
-        if job["status"] not in ("COMPLETED", "FAILED", "CANCELLED"):
+        if job["status"] != "QUEUED":
             return _problem(409, "conflict", "The job is not in a state that allows this.")
-        body = await request.json() if request.can_read_body else {}
-        await self.change(
-            job, status="QUEUED", error=None, finished_at=None, started_at=None, stage=body.get("from_stage")
-        )
+        order = [number for number in self.order if number != job["id"]]
+        first = (await request.json())["to"] == "first"
+        self.order = [job["id"], *order] if first else [*order, job["id"]]
+        await self.change(job)
         return _answer(job)
+
+    async def _why(self, request: web.Request) -> web.Response:
+        job = self.jobs[int(request.match_info["id"])]
+        code, sentence = ("SLOTS", "All 2 slots are busy; it is the next to start.")
+        if job["status"] != "QUEUED":
+            code, sentence = ("RUNNING", "A worker has it.")
+        return _answer(
+            {"id": job["id"], "status": job["display_status"], "code": code, "sentence": sentence, "until": None,
+             "queue_position": 1}
+        )  # fmt: skip
+
+    async def _publish(self, request: web.Request) -> web.Response:
+        number = int(request.match_info["id"])
+        body = await request.json()
+        found = self.details.get(number, {}).get("publishing", [])
+        for each in found:
+            if body["target"] in (None, each["target"]) and (body["force"] or each["status"] != "PUBLISHED"):
+                each.update(status="PENDING", published_at=None)
+        return _answer({"id": number, "publishing": found})
+
+    # -- the queue, the library ---------------------------------------------------------------------------------------
+
+    def queue_state(self) -> Json:
+        jobs = [job for job in self.jobs.values() if job["display_status"] == "QUEUED"]
+        jobs.sort(key=lambda job: (self.order.index(job["id"]) if job["id"] in self.order else -1, -job["priority"]))
+        return {
+            "mode": self.mode,
+            "slots": self.slots or 2,
+            "slots_per_worker": self.slots,
+            "workers": 1,
+            "busy": sum(job["status"] == "RUNNING" for job in self.jobs.values()),
+            "ready": len(jobs),
+            "scheduled": 0,
+            "paused": sum(job["display_status"] == "PAUSED" for job in self.jobs.values()),
+            "waiting": 0,
+            "gates": self.gates,
+            "next": jobs,
+        }
+
+    async def _queue(self, _request: web.Request) -> web.Response:
+        return _answer(self.queue_state())
+
+    async def _slots(self, request: web.Request) -> web.Response:
+        self.slots = (await request.json())["slots"]
+        return _answer(self.queue_state())
+
+    async def _queue_mode(self, request: web.Request) -> web.Response:
+        drain = request.can_read_body and (await request.json()).get("drain")
+        self.mode = "ACTIVE" if request.match_info["what"] == "resume" else "DRAINING" if drain else "PAUSED"
+        await self.tell({"type": "stats", "stats": self.stats()})
+        return _answer(self.queue_state())
+
+    async def _search(self, request: web.Request) -> web.Response:
+        query = request.query
+        words = query["q"].casefold()
+        try:
+            terms = filters.parse(query.get("filter", ""))
+        except errors.FilterInvalid as error:
+            return _problem(422, error.code, error.detail)
+        hits = []
+        for job in self.jobs.values():
+            if not all(_holds(job, term) != term.negated for term in terms):
+                continue
+            cues = self.details.get(job["id"], {}).get("cues", [])
+            moments = [_moment(job, cue, words) for cue in cues if words in cue["text"].casefold()][:5]
+            if moments or words in str(job["title"]).casefold():
+                best = moments[0] if moments else {"snippet": job["title"] or "", "marks": [], "start_ms": None}
+                field = "transcript" if moments else "title"
+                hits.append(
+                    {"job": job, "score": 1.0, "field": field, "snippet": best["snippet"], "marks": best["marks"],
+                     "start_ms": best["start_ms"], "moments": moments, "more_moments": len(moments) == 5}
+                )  # fmt: skip
+        start, limit = int(query.get("cursor") or 0), int(query.get("limit") or 20)
+        following = str(start + limit) if start + limit < len(hits) else None
+        page = {"items": hits[start : start + limit], "next_cursor": following, "limit": limit, "complete": True}
+        return _answer(page)
 
     async def _logs(self, request: web.Request) -> web.Response:
         lines = self.logs.get(int(request.match_info["id"]), [])
@@ -403,6 +531,23 @@ def stages_of(job: Json) -> list[Json]:
             }
         )
     return out
+
+
+def _holds(job: Json, term: filters.Term) -> bool:
+    """Enough of the filter language for the tests."""
+    if term.key in ("words", "phrase"):
+        return all(str(word).casefold() in f"{job['title']} {job['url']}".casefold() for word in term.values)
+    if term.key == "tag":
+        return bool(set(term.values) & set(job["tags"]))
+    name = {"parent": "parent_id"}.get(term.key, term.key)
+    return job[name] in term.values
+
+
+def _moment(job: Json, cue: Json, words: str) -> Json:
+    start = cue["text"].casefold().index(words)
+    marks = [[start, start + len(words)]]
+    link = f"{job['url']}&t={cue['start_ms'] // 1000}"
+    return {"start_ms": cue["start_ms"], "end_ms": cue["end_ms"], "snippet": cue["text"], "marks": marks, "link": link}
 
 
 def _answer(data: Json, status: int = 200) -> web.Response:

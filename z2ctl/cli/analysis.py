@@ -1,4 +1,4 @@
-"""`z2ctl analyze`, and how analyses and their origin are shown."""
+"""`z2ctl analyze`, and how analyses are shown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from z2ctl.cli.app import App, leave
 from z2ctl.cli.output import Cell, say
 from z2ctl.cli.parameters import JOB_ID, json_option
 from z2ctl.client import Json
+from z2ctl.origin import Facts, analysis_origin
 
 AT_ONCE_S = 180.0  # a thousand jobs take their time
 REFUSED = 5
@@ -77,60 +78,12 @@ def show_analyses(app: App, analyses: list[Json]) -> None:
     page = app.out.page()
     for one in analyses:
         page.heading(f"Analysis {one['id']}{', the current one' if one['is_current'] else ''}")
-        page.pairs([("made", Cell(text.day_and_time(one.get("created_at")))), *origin(one)])
+        page.pairs([("made", Cell(text.day_and_time(one.get("created_at")))), *pairs(analysis_origin(one))])
         page.paragraph(one.get("summary_short"))
     if not analyses:
         say("It has not been analysed yet.")
 
 
-def origin(analysis: Json) -> list[tuple[str, Cell]]:
-    """How an analysis came about, as names and values; what is not known of it is left out."""
-    came = analysis.get("provenance") or {}
-    use = came.get("use") or {}
-    total = analysis.get("grounding_total")
-    return [
-        ("by", Cell(" ".join(str(part) for part in (analysis.get("backend"), analysis.get("model")) if part))),
-        (
-            "prompt",
-            Cell(" ".join(str(part) for part in (analysis.get("prompt_version"), came.get("prompt_hash")) if part)),
-        ),
-        ("endpoint", Cell(came.get("endpoint") or "")),
-        ("language", Cell(analysis.get("language") or "")),
-        ("found again", Cell(f"{analysis.get('grounding_verified')} of {total}" if total else "")),
-        ("tokens", Cell(_tokens(use) if use else "")),
-        ("cost", Cell("" if use.get("cost") is None else f"{use['cost']:.4f}")),
-        ("took", Cell(text.span(analysis.get("duration_ms")) if analysis.get("duration_ms") else "")),
-        *_made_on(came),
-        *(("note", Cell(warning)) for warning in analysis.get("warnings") or []),
-    ]
-
-
-def transcript_origin(transcript: Json) -> list[tuple[str, Cell]]:
-    """How a transcript came about, likewise."""
-    came = transcript.get("provenance") or {}
-    engine = " ".join(str(part) for part in (transcript.get("engine"), transcript.get("model")) if part)
-    source = str(transcript.get("source") or "").lower().replace("_", " ")
-    coverage = transcript.get("coverage")
-    return [
-        ("from", Cell(f"speech, by {engine}" if engine else source)),
-        ("language", Cell(transcript.get("language") or "")),
-        ("words", Cell(transcript.get("words") or "")),
-        ("covers", Cell("" if coverage is None else f"{coverage:.0%}")),
-        ("endpoint", Cell(came.get("endpoint") or "")),
-        *_made_on(came),
-        *(("note", Cell(warning)) for warning in transcript.get("warnings") or []),
-    ]
-
-
-def _made_on(came: Json) -> list[tuple[str, Cell]]:
-    versions = [("z2", came.get("z2")), ("Python", came.get("python")), *sorted((came.get("tools") or {}).items())]
-    return [
-        ("on", Cell(came.get("machine") or "")),
-        ("with", Cell(", ".join(f"{name} {version}" for name, version in versions if version))),
-    ]
-
-
-def _tokens(use: Json) -> str:
-    about = "about " if use.get("estimated") else ""
-    said = f"{about}{use.get('prompt_tokens')} asked, {about}{use.get('completion_tokens')} answered"
-    return f"{said}, {text.plural(int(use.get('calls') or 0), 'call')}, {use.get('cached')} kept from before"
+def pairs(facts: Facts) -> list[tuple[str, Cell]]:
+    """Facts for a page."""
+    return [(name, Cell(value)) for name, value in facts]

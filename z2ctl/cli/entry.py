@@ -8,8 +8,8 @@ from z2ctl import text
 from z2ctl.cli.app import App
 from z2ctl.cli.jobs import failure, last_words, state_cell
 from z2ctl.cli.output import Cell, Page
-from z2ctl.cli.results import library_folder
 from z2ctl.client import Json
+from z2ctl.origin import library_folder
 
 
 def show_entry(app: App, page: Page, job: Json) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from z2ctl import text
-from z2ctl.cli.analysis import origin, show_analyses, transcript_origin
+from z2ctl.cli.analysis import pairs, show_analyses
 from z2ctl.cli.app import App
 from z2ctl.cli.output import Cell, Column, Page, say
 from z2ctl.cli.parameters import JOB_ID, filter_of, json_option, past
 from z2ctl.cli.publish import publications
 from z2ctl.client import Client, Json
+from z2ctl.origin import analysis_origin, transcript_origin
 
 LARGEST_PAGE = 500
 LAST_LINES = 20
@@ -230,11 +231,15 @@ def show(app: App, page: Page, job: Json) -> None:
     published(app, page, job)
     if transcript := job.get("transcript"):
         page.heading("Transcript")
-        page.pairs(transcript_origin(transcript))
+        page.pairs(pairs(transcript_origin(transcript)))
     if analysis := job.get("analysis"):
         page.heading("Analysis")
+<<<<<<< HEAD
         page.paragraph(analysis.get("summary_short"))
         page.pairs(origin(analysis))
+=======
+        page.pairs(pairs(analysis_origin(analysis)))
+>>>>>>> addef94 (Dashboard: pause, delete, restore, edit, move, why, publish again, the queue and the search over the library)
     if files := job.get("files"):
         page.heading("Files")
         page.table(

@@ -11,20 +11,9 @@ from z2ctl.cli.app import REFUSED, App, complain, leave
 from z2ctl.cli.output import Cell, Column, Page, say
 from z2ctl.cli.parameters import JOB_ID, json_option
 from z2ctl.client import Json
-from z2ctl.text import Look
 from z2d.wire import errors
 
 AT_ONCE_S = 180.0  # a thousand jobs take their time
-LOOKS: dict[str, Look] = {
-    "PENDING": Look("○", ".", "to do", "dim"),
-    "RUNNING": Look("●", "*", "being sent", "running"),
-    "PUBLISHED": Look("✓", "+", "there", "success"),
-    "FAILED": Look("✗", "x", "failed", "error"),
-    "SKIPPED": Look("–", "-", "nothing to send", "dim"),
-    "CANCELLED": Look("⊘", "-", "called off", "dim"),
-    "RETRACTED": Look("⊘", "-", "taken back", "dim"),
-}
-
 
 @click.command("publish")
 @click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)
@@ -175,7 +164,7 @@ def publications(app: App, page: Page, found: list[Json]) -> None:
 def row(app: App, one: Json) -> list[Cell]:
     """One publication: target, event, state, tries, and where it is or why not."""
     word = text.safe(one.get("status"))
-    look = LOOKS.get(word) or Look("?", "?", word.lower(), "dim")
+    look = text.publication_look(word)
     again = ""
     if word == "PENDING" and one.get("attempt"):
         again = f" Tried again {text.day_and_time(one.get('run_after'))}."

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -14,6 +13,7 @@ from z2ctl.cli.app import FAILED, NOT_FOUND, App, leave
 from z2ctl.cli.output import say
 from z2ctl.cli.parameters import JOB_ID, json_option
 from z2ctl.client import Json
+from z2ctl.origin import library_folder
 
 FORMATS = ["txt", "vtt", "srt", "md", "json"]
 OPEN_TIMEOUT_S = 20
@@ -67,15 +67,6 @@ def open_command(app: App, job_id: int) -> None:
         leave(FAILED)
     if ended.returncode:
         leave(FAILED)
-
-
-def library_folder(job: Json) -> str | None:
-    """Where the entry of a `JobDetail` lies in the library, if it is published."""
-    for publication in job.get("publishing") or []:
-        if publication.get("kind") == "library" and publication.get("remote_url"):
-            place = str(publication["remote_url"])
-            return unquote(urlsplit(place).path) if place.startswith("file:") else place
-    return None
 
 
 def folder_of(job: Json) -> str:

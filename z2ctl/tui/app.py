@@ -224,11 +224,11 @@ class Z2App(Reading, Commands):
 
     # -- other screens ---------------------------------------------------------------------------------------------
 
-    def open_job(self, job_id: int) -> None:
-        """Show one job."""
+    def open_job(self, job_id: int, *, at_ms: int | None = None) -> None:
+        """Show one job; with `at_ms` its transcript at that moment."""
         from z2ctl.tui.screens.detail import Detail
 
-        self.push_screen(Detail(job_id, self.memory.detail_tab))
+        self.push_screen(Detail(job_id, self.memory.detail_tab, at_ms))
 
     def open_log(self, job_id: int) -> None:
         """Show one log."""
@@ -242,6 +242,18 @@ class Z2App(Reading, Commands):
         """Escape: the screen knows what to close or clear."""
         if isinstance(self.screen, Z2Screen):
             self.screen.go_back()
+
+    def action_search_library(self) -> None:
+        """Search what was said."""
+        from z2ctl.tui.screens.search import Search
+
+        if not isinstance(self.screen, Search):
+            self.push_screen(Search())
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """What the mouse selected (ctrl+c), the way everything else is copied."""
+        self._clipboard = text
+        self.copy(text, "the selection")
 
     def action_refresh(self) -> None:
         """Read everything again; without a line, try now instead of later."""
@@ -263,7 +275,7 @@ class Z2App(Reading, Commands):
             self.exit(0)
             return
 
-        def answered(yes: bool | None) -> None:
+        def answered(yes: str | None) -> None:
             if yes:
                 self.exit(0)
 

@@ -52,13 +52,13 @@ class Commands(Desk):
             if kind == "open":
                 self.open_job(int(what))
             else:
-                self.run_worker(self._act(str(what), below), group="palette")
+                self.run_worker(self._command(str(what), below), group="palette")
 
         self.push_screen(
             Menu("All commands", choices, search="type to find a command or a job; a number opens it"), answered
         )
 
-    async def _act(self, action: str, below: Screen[Any]) -> None:
+    async def _command(self, action: str, below: Screen[Any]) -> None:
         node = below.focused or below
         chain = [node, *node.ancestors] if node is not None else [below]
         for each in (*chain, self):

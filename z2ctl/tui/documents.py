@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from z2ctl import text as words
+from z2ctl.origin import Facts, analysis_origin, library_folder, transcript_origin
 from z2ctl.tui.jobs import Job
 from z2ctl.tui.paint import Span, fit
-from z2ctl.tui.widgets.doc_view import Doc, Second, StageLine, Take
+from z2ctl.tui.widgets.doc_view import Doc, OpenJob, Publication, Second, StageLine, Take
 
 Json = Mapping[str, Any]
 BLANK = Doc()
@@ -70,13 +71,19 @@ def overview(job: Job, detail: Json | None) -> list[Doc]:
     docs.append(BLANK)
     if detail is None:
         return [*docs, *_facts(job, short=False), BLANK, note("Loading…")]
-    docs.append(heading("Stages"))
-    docs.extend(_stages(detail))
+    if job.kind == "COLLECTION":
+        docs.extend(_entries(detail))
+    else:
+        docs.append(heading("Stages"))
+        docs.extend(_stages(detail))
     docs.append(BLANK)
     docs.extend(_facts(job, short=False))
+    docs.extend(_place(job, detail))
     docs.extend(_metadata(detail.get("metadata") or {}))
     if detail.get("warnings"):
         docs.append(fact("Warnings", f"{words.count(detail['warnings'])} in the log", role="warning"))
+    if head := detail.get("transcript"):
+        docs += [BLANK, heading("Transcript"), *_origin(transcript_origin(head))]
     attempts = [each for each in detail.get("attempts") or () if isinstance(each, Mapping)]
     if len(attempts) > 1:
         docs.append(BLANK)
@@ -109,7 +116,7 @@ def analysis(detail: Json) -> list[Doc]:
     if keywords := found.get("keywords"):
         docs += [BLANK, heading("Keywords")]
         docs.extend(_moment(each.get("start_ms"), each.get("term")) for each in keywords)
-    docs += [BLANK, *_made_by(found)]
+    docs += [BLANK, heading("How it came about"), *_made_by(found)]
     return docs
 
 
@@ -159,84 +166,34 @@ def publishing(detail: Json) -> list[Doc]:
     found = detail.get("publishing") or ()
     if not found:
         return [note(_missing(detail, "publishing", "Not published yet."))]
-    docs = []
-    for each in found:
-        status = str(each.get("status") or "")
-        glyph, role = {
-            "PUBLISHED": ("✓", "success"),
-            "FAILED": ("✗", "error"),
-            "RUNNING": ("●", "primary"),
-        }.get(status, ("○", "dim"))
-        head = (
-            Span(f" {glyph} ", role),
-            Span(fit(str(each.get("target") or ""), 16), "bold"),
-            Span(fit(status.lower(), 11), role),
-        )
-        place = str(each.get("remote_url") or "")
-        docs.append(Doc(head, place, "plain", Take("path", place) if place else None))
-        if each.get("published_at"):
-            docs.append(fact("    at", words.day_and_time(each["published_at"])))
-        if each.get("error_message"):
-            docs.append(fact("    because", each["error_message"], role="error"))
-    return docs
+    docs = [doc for each in found for doc in _publication(each)]
+    return [*docs, BLANK, note("A publishes again: the target under the cursor, or every one; enter copies the place.")]
+
+
+def _publication(each: Json) -> Iterator[Doc]:
+    look = words.publication_look(each.get("status"))
+    role = "primary" if look.style == "running" else look.style
+    target, place = str(each.get("target") or ""), str(each.get("remote_url") or "")
+    event = str(each.get("event") or "publish")
+    head = (
+        Span(f" {look.glyph} ", role),
+        Span(fit(target if event == "publish" else f"{target}, {event}", 22), "bold"),
+        Span(fit(look.word, 16), role),
+    )
+    yield Doc(head, place, "plain", Publication(target, place))
+    if each.get("published_at"):
+        yield fact("    at", words.day_and_time(each["published_at"]))
+    if (each.get("attempt") or 0) > 1:
+        again = f", again {words.day_and_time(each.get('run_after'))}" if each.get("status") == "PENDING" else ""
+        yield fact("    tries", f"{each['attempt']} of {each.get('max_attempts')}{again}")
+    if each.get("error_message"):
+        yield fact("    because", each["error_message"], role="error")
 
 
 def published_path(detail: Json) -> str:
-    """Where it lies for a person: the first publication's place, or nothing."""
-    return next((str(each["remote_url"]) for each in detail.get("publishing") or () if each.get("remote_url")), "")
-
-
-def statistics(stats: Json, width: int) -> list[Doc]:
-    """The statistics screen: totals, how long things take, what each day brought."""
-    counts = stats.get("counts") or {}
-    duration = stats.get("duration") or {}
-    docs = [heading("Jobs")]
-    docs += [fact(name.lower(), words.count(int(number))) for name, number in counts.items()]
-    docs.append(fact("total", words.count(stats.get("total"))))
-    rate = stats.get("success_rate")
-    docs += [
-        fact("success", words.percent(rate) if rate is not None else "–"),
-        fact("stored", words.size(stats.get("bytes_total"))),
-        fact("disk free", f"{words.size(stats.get('disk_free_bytes'))} of {words.size(stats.get('disk_total_bytes'))}"),
-        fact("slots", f"{stats.get('running', 0)} of {stats.get('slots', 0)} busy"),
-        BLANK,
-        heading("How long it takes (30 days): typical, slow"),
-    ]
-    rows = [("a whole job", duration), ("waiting", stats.get("queue_wait") or {}), *(stats.get("stages") or {}).items()]
-    longest = max((each.get("p95_ms") or 0 for _, each in rows), default=0) or 1
-    room = max(10, min(60, width - 44))
-    for name, each in rows:
-        typical, slow = each.get("p50_ms"), each.get("p95_ms")
-        docs.append(
-            Doc(
-                (
-                    Span(" " + fit(name, _LABEL), "dim"),
-                    Span(fit(words.span(typical), 9, right=True), "plain"),
-                    Span(fit(words.span(slow), 9, right=True) + "  ", "dim"),
-                    Span("━" * round((typical or 0) / longest * room), "bar"),
-                    Span("─" * round(((slow or 0) - (typical or 0)) / longest * room), "rail"),
-                )
-            )
-        )
-    days = list(stats.get("days") or ())[-21:]
-    if days:
-        docs += [BLANK, heading("Finished per day: done, failed")]
-        most = max((each["completed"] + each["failed"] for each in days), default=0) or 1
-        docs.extend(_day(each, most, room) for each in days)
-    return docs
-
-
-def _day(each: Json, most: int, room: int) -> Doc:
-    done, failed = int(each.get("completed") or 0), int(each.get("failed") or 0)
-    return Doc(
-        (
-            Span(f" {each.get('day', ''):<{_LABEL}}", "dim"),
-            Span(fit(words.count(done), 9, right=True), "plain"),
-            Span(fit(words.count(failed) if failed else "", 9, right=True) + "  ", "error"),
-            Span("━" * round(done / most * room), "bar"),
-            Span("━" * (max(1, round(failed / most * room)) if failed else 0), "error"),
-        )
-    )
+    """Where it lies for a person: its folder in the library, else the first place it was published at."""
+    first = (str(each["remote_url"]) for each in detail.get("publishing") or () if each.get("remote_url"))
+    return library_folder(detail) or next(first, "")
 
 
 def _facts(job: Job, *, short: bool) -> Iterator[Doc]:
@@ -256,6 +213,39 @@ def _facts(job: Job, *, short: bool) -> Iterator[Doc]:
         yield fact("Priority", job.priority)
     if job.attempt > 1:
         yield fact("Attempt", job.attempt)
+
+
+def _place(job: Job, detail: Json) -> Iterator[Doc]:
+    """Where it stands among others: in the queue, in a list, beside its original."""
+    if detail.get("queue_position"):
+        yield fact("In the queue", f"place {detail['queue_position']}")
+    if detail.get("run_after") and job.display in ("SCHEDULED", "RETRYING"):
+        yield fact("Not before", words.day_and_time(detail["run_after"]))
+    if detail.get("why") and not job.over:
+        yield fact("Why", detail["why"])
+    if job.parent is not None:
+        yield fact("Part of", f"job {job.parent}", target=OpenJob(job.parent))
+    if detail.get("duplicate_of"):
+        yield fact("Same as", f"job {detail['duplicate_of']}", target=OpenJob(int(detail["duplicate_of"])))
+
+
+def _entries(detail: Json) -> Iterator[Doc]:
+    """The entries of a list, each leading to its job."""
+    entries = detail.get("children") or ()
+    yield heading(words.plural(len(entries), "entry", "entries"))
+    for each in entries:
+        look = words.look(each.get("display_status"))
+        role = "primary" if look.style == "running" else look.style
+        percent = f" {words.percent(each.get('progress'))}" if each.get("display_status") == "RUNNING" else ""
+        error = f"  {each['error'].get('message')}" if each.get("error") else ""
+        same = f"  same as job {each['duplicate_of']}" if each.get("duplicate_of") else ""
+        head = (
+            Span(f" {look.glyph} ", role),
+            Span(fit(f"{look.word}{percent}", 14), role),
+            Span(fit(str(each.get("id") or ""), 7), "dim"),
+        )
+        title = str(each.get("title") or each.get("url") or "")
+        yield Doc(head, f"{title}{error}{same}", "error" if error else "plain", OpenJob(int(each.get("id") or 0)))
 
 
 def _metadata(data: Json) -> Iterator[Doc]:
@@ -342,13 +332,16 @@ def _topic(each: Json) -> Doc:
 
 
 def _made_by(found: Json) -> Iterator[Doc]:
-    model = f" · {found['model']}" if found.get("model") else ""
     total, good = found.get("grounding_total") or 0, found.get("grounding_verified") or 0
-    yield note(f"by {found.get('backend', '?')}{model}; {good} of {total} passages are the speaker's own words (✓)")
+    yield note(f"{good} of {total} passages are the speaker's own words (✓).")
     if found.get("basis") == "description":
         yield Doc((Span(" "),), "There was no transcript: this rests on the description alone.", "warning")
-    for each in found.get("warnings") or ():
-        yield Doc((Span(" "),), str(each), "warning")
+    yield from _origin(analysis_origin(found))
+
+
+def _origin(facts: Facts) -> Iterator[Doc]:
+    for name, value in facts:
+        yield fact(name.capitalize(), value, role="warning" if name == "note" else "plain")
 
 
 def _paragraphs(text: object) -> list[Doc]:

@@ -37,7 +37,8 @@ Json = dict[str, Any]
 
 PARAGRAPHS = frozenset({"summary", "summary_short", "description"})
 """Fields whose line ends mean something; every other text is one line."""
-PROBE_S = 10.0
+PROBE_S = 5.0
+"""Quiet for which the daemon is asked whether it is there; well below `state.SILENT_S`."""
 PROBE_TIMEOUT_S = 4.0
 REFUSED_S = 15.0
 TAIL = 500

@@ -6,6 +6,7 @@ list never jumps: a row under a person's eyes stays where it is until that perso
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from sys import intern
 from typing import Any
 
 from z2ctl.text import FINISHED
+from z2ctl.tui.matching import conditions, fits
 
 TABS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("all", ()),
@@ -64,6 +66,8 @@ class Job:
     error: str
     hint: str
     wait: str
+    parent: int | None
+    kind: str
     created: float
     started: float | None
     finished: float | None
@@ -95,6 +99,8 @@ class Job:
             error=str(error.get("message") or ""),
             hint=str(error.get("hint") or ""),
             wait=str(data.get("wait_reason") or ""),
+            parent=data.get("parent_id"),
+            kind=intern(str(data.get("kind") or "MEDIA")),
             created=seconds(data.get("created_at")) or 0.0,
             started=seconds(data.get("started_at")),
             finished=seconds(data.get("finished_at")),
@@ -123,7 +129,7 @@ class Job:
 
 @dataclass(slots=True, frozen=True)
 class Query:
-    """What the list shows: a tab, words, an order."""
+    """What the list shows: a tab, words (a line of the filter language that can be read), an order."""
 
     tab: str = "all"
     words: str = ""
@@ -140,21 +146,27 @@ class Query:
         """Whether a new job belongs at the top of this list."""
         return self.sort == "created_at" and self.descending
 
-    def params(self) -> list[tuple[str, str]]:
+    def params(self) -> dict[str, Any]:
         """The query of `GET /api/jobs`, without cursor and limit."""
-        out = [("status", status) for status in self.statuses]
+        out: dict[str, Any] = {"sort": self.sort, "order": "desc" if self.descending else "asc"}
+        if self.statuses:
+            out["status"] = list(self.statuses)
         if self.words:
-            out.append(("q", self.words))
-        out.append(("sort", self.sort))
-        out.append(("order", "desc" if self.descending else "asc"))
+            out["filter"] = self.words
         return out
 
+    @property
+    def sought(self) -> tuple[str, ...]:
+        """The plain words of the filter, to be marked where they stand."""
+        terms = conditions(self.words) if self.words else ()
+        plain = [term for term in terms if term.key in ("words", "phrase") and not term.negated]
+        return tuple(str(word) for term in plain for word in term.values)
+
     def admits(self, job: Job) -> bool:
-        """Whether a job that just arrived belongs in this list; the daemon's search may find more than this."""
+        """Whether a job that just arrived belongs in this list."""
         if self.statuses and job.status not in self.statuses:
             return False
-        words = self.words.casefold()
-        return not words or any(words in text.casefold() for text in (job.title, job.channel, job.url, str(job.id)))
+        return not self.words or fits(job, conditions(self.words), time.time())
 
 
 class Change(Enum):

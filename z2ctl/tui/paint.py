@@ -18,7 +18,20 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 _WORDS = ("plain", "dim", "bold", "primary", "success", "warning", "error", "accent")
-_PLACES = ("header", "cursor", "cursor-away", "chip", "match", "match-now", "bar", "rail", "badge", "stale", "key")
+_PLACES = (
+    "header",
+    "cursor",
+    "cursor-away",
+    "chip",
+    "match",
+    "match-now",
+    "bar",
+    "rail",
+    "badge",
+    "stale",
+    "key",
+    "selected",
+)
 ROLES = frozenset(f"z-{name}" for name in (*_WORDS, *_PLACES))
 """The component classes every painted widget has; their colours stand in app.tcss."""
 

@@ -72,7 +72,7 @@ class Reading(Desk):
 
     async def _read_page(self, number: int, limit: int, cursor: str | None, *, fresh: bool) -> None:
         window = self.state.window
-        query: dict[str, Any] = {"limit": limit, **_params(window.query)}
+        query: dict[str, Any] = {"limit": limit, **window.query.params()}
         if cursor:
             query["cursor"] = cursor
         try:
@@ -161,12 +161,3 @@ class Reading(Desk):
             return
         if view.is_attached and view.job_id == job_id:
             view.add_older([Entry.from_wire(line) for line in page["items"]], int(page["first_seq"]))
-
-
-def _params(query: Query) -> dict[str, Any]:
-    out: dict[str, Any] = {"sort": query.sort, "order": "desc" if query.descending else "asc"}
-    if query.statuses:
-        out["status"] = list(query.statuses)
-    if query.words:
-        out["q"] = query.words
-    return out

@@ -13,8 +13,8 @@ from typing import Any
 
 from z2ctl.tui.jobs import TABS, Change, Job, Window
 
-SILENT_S = 30.0
-"""How long nothing at all may come (the daemon pings every 20 s) before the top bar says so."""
+SILENT_S = 12.0
+"""How long nothing at all may come before the top bar says so; while nothing happens the feed asks more often."""
 
 
 class Phase(Enum):

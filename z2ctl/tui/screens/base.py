@@ -16,8 +16,9 @@ from textual.strip import Strip
 from z2ctl.tui.desk import Desk
 from z2ctl.tui.jobs import Change, Job
 from z2ctl.tui.paint import Painted, Span
-from z2ctl.tui.widgets.bars import Banner, KeyBar, TopBar
-from z2ctl.tui.widgets.panes import CopyWanted, SaveWanted
+from z2ctl.tui.widgets.bars import KeyBar
+from z2ctl.tui.widgets.panes import CopyWanted, SaveLogWanted, SaveWanted
+from z2ctl.tui.widgets.top import Banner, TopBar
 
 SMALLEST = (50, 10)
 
@@ -122,3 +123,8 @@ class Z2Screen(Screen[None]):
     def _save(self, event: SaveWanted) -> None:
         event.stop()
         self.desk.ask_save(event.text, event.name)
+
+    @on(SaveLogWanted)
+    def _save_log(self, event: SaveLogWanted) -> None:
+        event.stop()
+        self.desk.ask_save_log(event.job_id, event.lines)

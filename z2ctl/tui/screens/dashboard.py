@@ -66,7 +66,7 @@ class Dashboard(Listing):
         yield from self.frame_top()
         self.active_rule, self.active = Rule(node_id="active-rule"), ActiveJobs(state)
         self.tabs, self.table = TabsRule(state), JobTable(state, clock)
-        self.search = FindInput("search title, channel, id, URL", node_id="search")
+        self.search = FindInput('title, URL, or status:failed channel:"X Y" age<7d duration>30m', node_id="search")
         self.about_rule, self.about = Rule(), DocView(node_id="preview")
         self.log_pane = LogPane()
         yield self.active_rule
@@ -284,29 +284,13 @@ class Dashboard(Listing):
         """To the end of what is loaded; the next page comes."""
         self.table.end()
 
-    def action_cancel(self) -> None:
-        """Cancel the marked jobs, or the selected one."""
-        self.desk.ask_cancel(self.desk.state.targets())
+    def targets(self) -> list[Job]:
+        """The marked jobs, else the selected one."""
+        return self.desk.state.targets()
 
-    def action_retry(self) -> None:
-        """Retry the marked jobs, or the selected one."""
-        self.desk.ask_retry(self.desk.state.targets())
-
-    def action_retry_from(self) -> None:
-        """Retry from a stage."""
-        self.desk.ask_stage(self.desk.state.targets())
-
-    def action_pause(self) -> None:
-        """Pausing needs a call that the API does not have yet: say so."""
-        self.desk.allowed("pause")
-
-    def action_copy(self, what: str) -> None:
-        """Copy something of the selected job."""
-        self.desk.copy_of(self.desk.state.find(self.desk.state.selected), what)
-
-    def action_show_url(self) -> None:
-        """The URL as text."""
-        self.desk.show_url(self.desk.state.find(self.desk.state.selected))
+    def one(self) -> Job | None:
+        """The selected job."""
+        return self.desk.state.find(self.desk.state.selected)
 
     def action_log_pane(self) -> None:
         """The log on or off; on a small terminal it takes the place of the list."""
@@ -322,11 +306,6 @@ class Dashboard(Listing):
             if self.has_class("-no-log"):
                 self.set_focus(self.table, scroll_visible=False)
         self._log_rest.ask()
-
-    def action_log_full(self) -> None:
-        """The log on the full screen."""
-        if self.desk.state.selected is not None:
-            self.desk.open_log(self.desk.state.selected)
 
     def action_preview(self) -> None:
         """The preview on or off."""
@@ -349,6 +328,12 @@ class Dashboard(Listing):
         from z2ctl.tui.screens.statistics import Statistics
 
         self.app.push_screen(Statistics())
+
+    def action_queue(self) -> None:
+        """The queue as a whole."""
+        from z2ctl.tui.screens.queue import Queue
+
+        self.app.push_screen(Queue())
 
     # -- leaving -------------------------------------------------------------------------------------------------------
 

@@ -13,15 +13,16 @@ from textual.containers import Vertical
 from textual.widgets import ContentSwitcher
 
 from z2ctl import text as words
+from z2ctl.client import Client
 from z2ctl.tui import documents, keymap, work
 from z2ctl.tui.feed import clean
 from z2ctl.tui.jobs import Change, Job
 from z2ctl.tui.paint import Span
-from z2ctl.tui.screens.base import Z2Screen
+from z2ctl.tui.screens.acting import Acting
 from z2ctl.tui.screens.dialogs import Prompt
 from z2ctl.tui.throttle import Throttle
 from z2ctl.tui.widgets.bars import TabBar
-from z2ctl.tui.widgets.doc_view import Doc, Second, StageLine, Take
+from z2ctl.tui.widgets.doc_view import Doc, OpenJob, Publication, Second, StageLine, Take
 from z2ctl.tui.widgets.lines import LineView
 from z2ctl.tui.widgets.panes import LogPane, TextPane, ViewPane
 from z2d.wire import errors
@@ -30,7 +31,7 @@ TABS = ("overview", "log", "transcript", "analysis", "files", "publishing")
 READ_AGAIN_S = 1.0
 
 
-class Detail(Z2Screen):
+class Detail(Acting):
     """See the module."""
 
     BINDINGS = keymap.bindings("detail")
@@ -40,14 +41,14 @@ class Detail(Z2Screen):
     Detail ContentSwitcher { height: 1fr; }
     """
 
-    def __init__(self, job_id: int, tab: str = "overview") -> None:
+    def __init__(self, job_id: int, tab: str = "overview", at_ms: int | None = None) -> None:
         super().__init__()
         self.job_id = job_id
-        self.tab = tab if tab in TABS else "overview"
+        self.tab = "transcript" if at_ms is not None else tab if tab in TABS else "overview"
         self._detail: dict[str, Any] | None = None
         self._cues: list[Doc] | None = None
         self._trouble = ""
-        self._wanted_ms: int | None = None
+        self._wanted_ms = at_ms
         self._again: Throttle
 
     def compose(self) -> ComposeResult:
@@ -126,7 +127,7 @@ class Detail(Z2Screen):
 
     async def _read_detail(self, job_id: int) -> None:
         try:
-            detail = await self.desk.feed.call(lambda client: client.job(job_id))
+            detail = await self.desk.feed.call(lambda client: _all_of(client, job_id))
         except errors.Z2Error as error:
             if self._wants(job_id):
                 self._trouble = error.detail
@@ -229,44 +230,43 @@ class Detail(Z2Screen):
             return
         job = state.select(at + by)
         if job is not None:
-            self.job_id, self._detail, self._cues, self._trouble = job.id, None, None, ""
-            for pane in self.texts.values():
-                pane.view.show([documents.note("Loading…")])
-            self._job_shown()
-            self._read()
-            self._tab_shown()
+            self._turn_to(job.id)
 
-    def _targets(self) -> list[Job]:
+    def _turn_to(self, job_id: int) -> None:
+        """Show another job."""
+        self.job_id, self._detail, self._cues, self._trouble = job_id, None, None, ""
+        for pane in self.texts.values():
+            pane.view.show([documents.note("Loading…")])
+        self._job_shown()
+        self._read()
+        self._tab_shown()
+
+    def targets(self) -> list[Job]:
+        """This job."""
         job = self.job
         return [job] if job else []
-
-    def action_cancel(self) -> None:
-        """Cancel this job."""
-        self.desk.ask_cancel(self._targets())
-
-    def action_retry(self) -> None:
-        """Retry this job; with the cursor on a stage that failed, it begins there anyway."""
-        self.desk.ask_retry(self._targets())
 
     def action_retry_from(self) -> None:
         """Retry from the stage under the cursor, or from one of all."""
         target = self.texts["overview"].view.target() if self.tab == "overview" else None
         if isinstance(target, StageLine):
             if self.desk.allowed("retry_from"):
-                self.desk.ask_retry(self._targets(), target.stage)
+                self.desk.ask_retry(self.targets(), target.stage)
         else:
-            self.desk.ask_stage(self._targets())
+            self.desk.ask_stage(self.targets())
 
     def action_copy(self, what: str) -> None:
         """Copy something of this job."""
         if what == "path" and self._detail is not None:
             self.desk.copy(documents.published_path(self._detail), "the path")
         else:
-            self.desk.copy_of(self.job, what)
+            super().action_copy(what)
 
-    def action_show_url(self) -> None:
-        """The URL as text."""
-        self.desk.show_url(self.job)
+    def action_publish(self) -> None:
+        """Publish again: to the target under the cursor, or to all."""
+        target = self.texts["publishing"].view.target() if self.tab == "publishing" else None
+        name = target.target if isinstance(target, Publication) else ""
+        self.desk.ask_publish(self.job, name, self._again.ask)
 
     def action_log_full(self) -> None:
         """The log on the full screen."""
@@ -285,6 +285,10 @@ class Detail(Z2Screen):
         target = item.target if isinstance(item, Doc) else None
         if isinstance(target, Take):
             self.desk.copy(target.text, f"the {target.what}")
+        elif isinstance(target, Publication) and target.place:
+            self.desk.copy(target.place, "the place")
+        elif isinstance(target, OpenJob):
+            self._turn_to(target.job_id)
         elif isinstance(target, Second) and self.tab != "transcript":
             self.tab = "transcript"
             self._tab_shown()
@@ -320,6 +324,14 @@ class Detail(Z2Screen):
             self.tab = TABS[int(event.character) - 1]
             self._tab_shown()
             event.stop()
+
+
+def _all_of(client: Client, job_id: int) -> dict[str, Any]:
+    """A `JobDetail`; of a job that waits with the sentence that says why."""
+    detail = client.job(job_id)
+    if detail.get("status") in ("QUEUED", "WAITING"):
+        detail["why"] = client.why(job_id)["sentence"]
+    return detail
 
 
 def moment_of(text: str) -> int | None:

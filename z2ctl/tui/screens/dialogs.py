@@ -45,14 +45,22 @@ def note(text: str) -> Static:
     return Static(Content(text), classes="note", markup=False)
 
 
-class Confirm(Dialog[bool]):
-    """A question whose safe answer has the focus: enter does nothing bad, y does it."""
+class Confirm(Dialog[str]):
+    """A question whose safe answer has the focus: enter does nothing bad, y does it. Answers "yes", or "also" for the
+    further thing that `also` offers.
+    """
 
-    BINDINGS = [Binding("y", "yes", "Yes"), Binding("n", "leave", "No"), Binding("left,right", "other", show=False)]
+    BINDINGS = [
+        Binding("y", "yes", "Yes"),
+        Binding("f", "also", show=False),
+        Binding("n", "leave", "No"),
+        Binding("right", "other(1)", show=False),
+        Binding("left", "other(-1)", show=False),
+    ]
 
-    def __init__(self, title: str, lines: Sequence[str], yes: str, no: str) -> None:
+    def __init__(self, title: str, lines: Sequence[str], yes: str, no: str, *, also: str = "") -> None:
         super().__init__()
-        self._title, self._lines, self._yes, self._no = title, lines, yes, no
+        self._title, self._lines, self._yes, self._no, self._also = title, lines, yes, no, also
 
     def compose(self) -> ComposeResult:
         """Words, then the two answers."""
@@ -62,6 +70,8 @@ class Confirm(Dialog[bool]):
             with Horizontal(classes="buttons"):
                 yield Button(Content(self._no), id="no", variant="primary", compact=True)
                 yield Button(Content(f"{self._yes} (y)"), id="yes", variant="error", compact=True)
+                if self._also:
+                    yield Button(Content(f"{self._also} (f)"), id="also", variant="error", compact=True)
 
     def on_mount(self) -> None:
         """The safe answer has the focus."""
@@ -69,15 +79,23 @@ class Confirm(Dialog[bool]):
 
     def action_yes(self) -> None:
         """Do it."""
-        self.dismiss(True)
+        self.dismiss("yes")
 
-    def action_other(self) -> None:
-        """The other button."""
-        self.focus_next(Button)
+    def action_also(self) -> None:
+        """Do it, and the further thing too."""
+        if self._also:
+            self.dismiss("also")
+
+    def action_other(self, by: int) -> None:
+        """The next button."""
+        if by > 0:
+            self.focus_next(Button)
+        else:
+            self.focus_previous(Button)
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        self.dismiss(True if event.button.id == "yes" else None)
+        self.dismiss(None if event.button.id == "no" else event.button.id)
 
 
 @dataclass(frozen=True, slots=True)

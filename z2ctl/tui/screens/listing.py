@@ -12,12 +12,14 @@ from textual import on
 from textual.widgets import Input
 
 from z2ctl.tui.jobs import SORTS, TABS, Query
-from z2ctl.tui.screens.base import Z2Screen
+from z2ctl.tui.matching import conditions
+from z2ctl.tui.screens.acting import Acting
 from z2ctl.tui.screens.dialogs import Choice, Menu
 from z2ctl.tui.throttle import Debounce
 from z2ctl.tui.widgets.bars import TabsRule
 from z2ctl.tui.widgets.job_table import JobTable
 from z2ctl.tui.widgets.panes import FindInput
+from z2d.wire import errors
 
 SORT_WORDS = {
     "created_at": "created",
@@ -28,7 +30,7 @@ SORT_WORDS = {
 }
 
 
-class Listing(Z2Screen):
+class Listing(Acting):
     """See the module. The screen that builds on it makes these parts."""
 
     tabs: TabsRule
@@ -137,21 +139,34 @@ class Listing(Z2Screen):
         if self.search.display:
             self._search_rest.ask()
 
-    def _search(self) -> None:
-        field = self.search
-        self.show(replace(self.desk.state.window.query, words=field.value.strip()))
+    def _search(self) -> bool:
+        """Show what fits the line; whether it could be read. A line that cannot leaves the list as it is."""
+        line = self.search.value.strip()
+        try:
+            conditions(line)
+        except errors.FilterInvalid as error:
+            self.tabs.trouble = error.detail
+            self._retab()
+            return False
+        self.tabs.trouble = ""
+        self.show(replace(self.desk.state.window.query, words=line))
+        self._retab()
+        return True
 
     @on(Input.Submitted, "#search")
     def _entered(self) -> None:
         self._search_rest.cancel()
-        self._search()
+        if not self._search():
+            self.desk.say(self.tabs.trouble, "warning")
+            return
         self.search.display = False
         self.set_focus(self.table, scroll_visible=False)
 
     @on(FindInput.Left, "#search")
     def _left(self) -> None:
         self._search_rest.cancel()
-        field = self.search
-        field.display = False
+        self.search.display = False
+        self.tabs.trouble = ""
         self.set_focus(self.table, scroll_visible=False)
         self.show(replace(self.desk.state.window.query, words=""))
+        self._retab()

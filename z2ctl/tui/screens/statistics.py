@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from z2ctl.tui import documents
+from z2ctl.tui import documents, pages
 from z2ctl.tui.paint import Span
 from z2ctl.tui.screens.base import Z2Screen
 from z2ctl.tui.widgets.panes import TextPane
@@ -43,5 +43,5 @@ class Statistics(Z2Screen):
         stats = self.desk.state.stats
         pane.words = [Span("Statistics", "bold")]
         width = self.app.size.width
-        pane.view.show(documents.statistics(stats, width) if stats else [documents.note("Loading…")])
+        pane.view.show(pages.statistics(stats, width) if stats else [documents.note("Loading…")])
         pane.retitle()

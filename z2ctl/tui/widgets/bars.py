@@ -1,4 +1,4 @@
-"""The narrow parts of the dashboard: the top bar, the running jobs, the titled rules, and the bar of keys."""
+"""The narrow parts of the dashboard: the running jobs, the titled rules, the tabs, and the bar of keys."""
 
 from __future__ import annotations
 
@@ -12,122 +12,10 @@ from textual.strip import Strip
 from z2ctl import text as words
 from z2ctl.tui.jobs import TABS, Job
 from z2ctl.tui.paint import Painted, Span, bar, between, clip_spans, fit, width_of
-from z2ctl.tui.state import Phase, State
+from z2ctl.tui.state import State
 
 MOST_BARS = 4
 """Running jobs shown with a bar; more are named by their number."""
-
-
-class TopBar(Painted):
-    """Name, connection, counts. `line` may be clicked for the reason when it is not live."""
-
-    DEFAULT_CSS = "TopBar { height: 1; dock: top; background: $panel; }"
-
-    def __init__(self, state: State, clock: Callable[[], float], place: str) -> None:
-        super().__init__()
-        self.state, self.clock, self.place = state, clock, place
-        self._shown: tuple[object, ...] = ()
-
-    def tick(self) -> None:
-        """Paint again if anything reads differently."""
-        shown = (tuple(self._left()), tuple(self._right()))
-        if shown != self._shown:
-            self._shown = shown
-            self.refresh()
-
-    def _left(self) -> list[Span]:
-        spans = [Span(" z2 ", "badge"), Span(" ")]
-        spans.extend(connection(self.state, self.clock()))
-        if self.size.width >= 100 and self.state.line.live:
-            spans.append(Span(f"  {self.place}", "dim"))
-        if getattr(self.app, "read_only", False):
-            spans.append(Span("  read-only", "warning"))
-        return spans
-
-    def _right(self) -> list[Span]:
-        width = self.size.width
-        spans: list[Span] = []
-        for tab, status in (("running", "RUNNING"), ("queued", "QUEUED"), ("done", "COMPLETED"), ("failed", "FAILED")):
-            number = self.state.counted(tab)
-            if number is None:
-                continue
-            look = words.LOOKS[status]
-            role = "primary" if look.style == "running" else look.style
-            if tab == "failed" and not number:
-                role = "dim"
-            spans.append(Span(f"{look.glyph} ", role))
-            spans.append(Span(words.count(number), "bold"))
-            spans.append(Span(f" {tab}  " if width >= 100 else "  ", "dim"))
-        if width >= 160:
-            spans.extend(self._more())
-        return spans or [Span("")]
-
-    def _more(self) -> list[Span]:
-        spans: list[Span] = []
-        duration = self.state.stats.get("duration") or {}
-        if duration.get("avg_ms") is not None:
-            spans.append(Span(f" avg {words.duration(duration['avg_ms'])}  ", "dim"))
-        if (free := self.state.stats.get("disk_free_bytes")) is not None:
-            role = "error" if free < 2 * 2**30 else "dim"
-            spans.append(Span(f" disk {words.size(free)} free ", role))
-        return spans
-
-    def render_line(self, y: int) -> Strip:
-        """The one line."""
-        self._shown = (tuple(self._left()), tuple(self._right()))
-        return self.strip(between(self._left(), self._right(), self.size.width), self.size.width)
-
-
-def connection(state: State, now: float) -> list[Span]:
-    """How the line stands, as glyph and words."""
-    line = state.line
-    if line.phase is Phase.LIVE:
-        if silent := line.silent(now):
-            return [Span("◌", "warning"), Span(f" silent {int(silent)} s", "warning")]
-        return [Span("●", "success"), Span(" live", "success")]
-    if line.phase is Phase.STARTING:
-        return [Span("◌", "dim"), Span(" connecting", "dim")]
-    wait = max(0, int(line.retry_at - now + 0.99))
-    if line.phase is Phase.REFUSED:
-        return [Span("▲", "error"), Span(" refused", "error bold")]
-    return [
-        Span("▲", "warning"),
-        Span(f" offline, retry in {wait} s (try {line.tries})", "warning bold"),
-    ]
-
-
-class Banner(Painted):
-    """One line that is there only while something is wrong with the line to the daemon."""
-
-    DEFAULT_CSS = "Banner { height: 1; background: $warning 20%; display: none; } Banner.-shown { display: block; }"
-
-    def __init__(self, state: State, clock: Callable[[], float]) -> None:
-        super().__init__()
-        self.state, self.clock = state, clock
-        self._words = ""
-
-    def tick(self) -> None:
-        """Show, change or hide the line."""
-        text = self._text()
-        if text != self._words:
-            self._words = text
-            self.set_class(bool(text), "-shown")
-            self.refresh()
-
-    def _text(self) -> str:
-        line = self.state.line
-        if line.phase is Phase.REFUSED:
-            return f" {line.reason}"
-        if line.phase is Phase.OFFLINE and line.ever:
-            ago = max(0, int(self.clock() - line.lost_at))
-            return f" Connection to z2d lost {ago} s ago - showing the last known state. R retries now."
-        if line.live and line.api is not None and line.api != 1:
-            return f" This dashboard speaks API 1, z2d {line.version} speaks {line.api}: reading only."
-        return ""
-
-    def render_line(self, y: int) -> Strip:
-        """The one line."""
-        return self.strip([Span(self._words, "warning")], self.size.width)
 
 
 class ActiveJobs(Painted):
@@ -231,6 +119,7 @@ class TabsRule(Rule):
         super().__init__(node_id=node_id)
         self.state = state
         self.marked = 0
+        self.trouble = ""
         self._places: list[tuple[int, int, str]] = []
 
     def changed(self, *, lit: bool) -> None:
@@ -251,6 +140,8 @@ class TabsRule(Rule):
             self._places.append((at, at + len(label), tab))
             at += len(label)
         right: list[Span] = []
+        if self.trouble:
+            right.append(Span(f"✗ {self.trouble} ", "error"))
         if self.marked:
             right.append(Span(f"{self.marked} marked ", "warning"))
         if window.waiting:

@@ -32,13 +32,33 @@ class StageLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A line that leads to a job; with `at_ms` to that moment of its transcript."""
+
+    job_id: int
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A line about a target: it can be published to again, and its place copied."""
+
+    target: str
+    place: str
+
+
+Target = Second | Take | StageLine | OpenJob | Publication
+
+
+@dataclass(frozen=True, slots=True)
 class Doc:
-    """One paragraph: columns that are not wrapped, a body that is, and where it leads."""
+    """One paragraph: columns that are not wrapped, a body that is, where it leads, and stretches that stand out."""
 
     head: tuple[Span, ...] = ()
     text: str = ""
     role: str = "plain"
-    target: Second | Take | StageLine | None = None
+    target: Target | None = None
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 class DocView(LineView[Doc]):
@@ -62,6 +82,10 @@ class DocView(LineView[Doc]):
         """Its colour."""
         return item.role
 
+    def marks(self, item: Doc) -> Sequence[tuple[int, int]]:
+        """The stretches that stand out."""
+        return item.marks
+
     def _cursor_role(self) -> str:
         return "cursor" if self.has_focus else ""
 
@@ -76,7 +100,7 @@ class DocView(LineView[Doc]):
             self.cursor = at
             self._jump(y=top)
 
-    def target(self) -> Second | Take | StageLine | None:
+    def target(self) -> Target | None:
         """Where the line under the cursor leads."""
         return self.items[self.cursor].target if self.cursor is not None and self.items else None
 

@@ -6,7 +6,7 @@ painted again, so a running job costs a few hundred bytes per second on a slow l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -296,10 +296,7 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
             reason = clip(reason, max(width // 2, width - cells(job.name) - 2))
             room = width - cells(reason) - 2
         name = clip(job.name, room)
-        needle = self.state.window.query.words.casefold()
-        found = []
-        if needle and (at := name.casefold().find(needle)) >= 0:
-            found = [(at, min(len(name), at + len(needle)))]
+        found = places_of(self.state.window.query.sought, name)
         spans = highlight(name, role, found) if found else [Span(name, role)]
         pad = width - width_of(spans) - cells(reason)
         return [*spans, Span(" " * pad), Span(reason, "error")]
@@ -325,6 +322,19 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
             self.move_to(index)
             if event.chain == 2 and self.state.selected is not None:
                 self.post_message(self.Opened(self.state.selected))
+
+
+def places_of(sought: Sequence[str], name: str) -> list[tuple[int, int]]:
+    """Where the words stand in a name: rising, not touching."""
+    if not sought:
+        return []
+    folded, found = name.casefold(), []
+    for word in sought:
+        at = folded.find(word.casefold())
+        if at >= 0 and len(folded) == len(name):
+            found.append((at, at + len(word)))
+    found.sort()
+    return [place for number, place in enumerate(found) if number == 0 or place[0] >= found[number - 1][1]]
 
 
 def age(created: float, now: float) -> str:
@@ -358,6 +368,8 @@ def state_cell(job: Job, now: float, width: int, *, percent: bool) -> list[Span]
         word = f"retry {job.attempt + 1}" if job.attempt else look.word
     elif job.display == "COMPLETED_PARTIAL":
         word = "done, in part" if percent else "partial"
+    elif job.display == "WAITING" and job.kind == "COLLECTION":
+        word = f"list {words.percent(job.progress)}"
     elif job.outcome == "DUPLICATE":
         word = "duplicate"
     quiet = look.style in ("success", "dim")

@@ -22,6 +22,7 @@ from textual.strip import Strip
 
 from z2ctl.tui.paint import Span, cells, drop_cells, highlight, width_of, wrap_words
 from z2ctl.tui.widgets.finding import Finding
+from z2ctl.tui.widgets.selecting import Selecting
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ LONGEST = 4000
 """Characters of one item that are drawn; the rest is named by its length. Copy and save keep all of it."""
 
 
-class LineView(Finding[T], ScrollView, can_focus=True, inherit_bindings=False):
+class LineView(Finding[T], Selecting, ScrollView, can_focus=True, inherit_bindings=False):
     """See the module. Subclasses give `head`, `body` and `body_role` of an item."""
 
     DEFAULT_CSS = "LineView { height: 1fr; overflow-y: scroll; scrollbar-size: 1 1; }"
@@ -71,10 +72,15 @@ class LineView(Finding[T], ScrollView, can_focus=True, inherit_bindings=False):
         """The role of the body's text."""
         return "plain"
 
+    def marks(self, item: T) -> Sequence[tuple[int, int]]:
+        """Stretches [from, to) of the body that stand out by themselves, rising."""
+        return ()
+
     # -- content ---------------------------------------------------------------------------------------------------
 
     def replace(self, items: Iterable[T], *, keep: bool = False) -> None:
         """Show other items; `keep` holds the place (a filter changed), otherwise the view starts afresh."""
+        self.unselect()
         top, cursor = self._top_item(), self.cursor
         at_cursor = self.items[cursor] if keep and cursor is not None and cursor < len(self.items) else None
         at_top = self.items[top] if keep and top < len(self.items) else None
@@ -116,6 +122,7 @@ class LineView(Finding[T], ScrollView, can_focus=True, inherit_bindings=False):
         """Older items before the first; what is on the screen stays where it is."""
         if not items:
             return
+        self.unselect()
         top, offset = self._top_item(), self.scroll_offset.y - self._row_of(self._top_item())
         self.items[:0] = items
         self._measure()
@@ -128,6 +135,7 @@ class LineView(Finding[T], ScrollView, can_focus=True, inherit_bindings=False):
 
     def forget(self, count: int) -> None:
         """Drop the `count` oldest items (the window is full); only sensible while following."""
+        self.unselect()
         del self.items[:count]
         self._measure()
         self._find_matches()
@@ -334,18 +342,31 @@ class LineView(Finding[T], ScrollView, can_focus=True, inherit_bindings=False):
         if index >= len(self.items):
             return self.strip((), width)
         item = self.items[index]
-        lines = self.rows_of(item)
-        text = lines[min(part, len(lines) - 1)]
+        text, marks = self._piece(item, part)
         now = index == self.cursor
         role = self.body_role(item)
         head: Sequence[Span] = self.head(item)
         if part:
             head = [Span(" " * width_of(head))]
-        found = [match.span() for match in self.pattern.finditer(text) if match.group()] if self.pattern else []
+        found = [match.span() for match in self.pattern.finditer(text) if match.group()] if self.pattern else marks
         body = highlight(text, role, found, "match-now" if now else "match") if found else [Span(text, role)]
         if self.scroll_offset.x and not self.wrapping:
             body = drop_cells(body, self.scroll_offset.x)
-        return self.strip([*head, *body], width, self._cursor_role() if now else "")
+        return self.selectable([*head, *body], row, width, self._cursor_role() if now else "")
+
+    def _piece(self, item: T, part: int) -> tuple[str, list[tuple[int, int]]]:
+        """One of the lines an item is drawn as, and the stretches in it that stand out."""
+        lines = self.rows_of(item)
+        part = min(part, len(lines) - 1)
+        marks = self.marks(item)
+        if not marks:
+            return lines[part], []
+        whole, start = self._shown(item), 0
+        for line in lines[:part]:
+            start = whole.index(line, start) + len(line)
+        start = whole.index(lines[part], start)
+        end = start + len(lines[part])
+        return lines[part], [(max(a, start) - start, min(b, end) - start) for a, b in marks if a < end and b > start]
 
     def _cursor_role(self) -> str:
         return "cursor" if self.has_focus else "cursor-away"
@@ -355,6 +376,13 @@ class LineView(Finding[T], ScrollView, can_focus=True, inherit_bindings=False):
         return container.width
 
     # -- taking text away ------------------------------------------------------------------------------------------
+
+    def row_text(self, row: int) -> str:
+        """What stands on a row of the whole text."""
+        index, part = self._item_at(row)
+        item = self.items[index]
+        head = width_of(self.head(item)) * " " if part else "".join(span.text for span in self.head(item))
+        return head + self._piece(item, part)[0]
 
     def text_of(self, item: T) -> str:
         """An item as one line of plain text: head and whole body."""

@@ -50,6 +50,11 @@ class Entry:
             str(data.get("message") or ""),
         )
 
+    def text(self) -> str:
+        """The line as plain text, with its whole time in the person's own zone."""
+        at = datetime.fromtimestamp(self.at).isoformat(sep=" ", timespec="seconds")  # noqa: DTZ006 - local on purpose
+        return f"{at} {self.level} {self.stage or '-'} {self.source} {self.message}"
+
 
 class LogView(LineView[Entry]):
     """See the module."""
@@ -195,8 +200,7 @@ class LogView(LineView[Entry]):
 
     def text_of(self, item: Entry) -> str:
         """A line as text, always with its whole time."""
-        at = datetime.fromtimestamp(item.at).isoformat(sep=" ", timespec="seconds")  # noqa: DTZ006 - local on purpose
-        return f"{at} {item.level} {item.stage or '-'} {item.source} {item.message}"
+        return item.text()
 
     def words(self) -> list[Span]:
         """The state of the view for its title: what is followed, filtered and found."""

@@ -72,6 +72,14 @@ class SaveWanted(Message):
     name: str
 
 
+@dataclass
+class SaveLogWanted(Message):
+    """The whole log of a job for a file; about so many lines."""
+
+    job_id: int
+    lines: int
+
+
 class ViewPane(Vertical):
     """Title, view, find line, and the keys both kinds of view share."""
 
@@ -101,8 +109,7 @@ class ViewPane(Vertical):
         self.rule.say(title, lit=self.view.has_focus)
 
     @on(LineView.Moved)
-    def _moved(self, event: LineView.Moved) -> None:
-        event.stop()
+    def _moved(self) -> None:
         self.retitle()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
@@ -250,9 +257,10 @@ class LogPane(ViewPane):
         self.view.turn_stamp()
 
     def action_save(self) -> None:
-        """Offer the lines that are here for a file."""
-        text = "\n".join(self.view.text_of(entry) for entry in self.view.items)
-        self.post_message(SaveWanted(text + "\n", f"z2-job-{self.view.job_id}.log"))
+        """Offer the whole log for a file, loaded or not."""
+        view = self.view
+        if view.job_id is not None:
+            self.post_message(SaveLogWanted(view.job_id, view.last_seq - max(1, view.first_seq) + 1))
 
 
 class TextPane(ViewPane):

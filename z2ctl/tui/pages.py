@@ -1,0 +1,134 @@
+"""Pages that are about no single job, as paragraphs: statistics, the queue, what a search found. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from z2ctl import text as words
+from z2ctl.tui.documents import BLANK, fact, heading, note
+from z2ctl.tui.paint import Span, fit
+from z2ctl.tui.widgets.doc_view import Doc, OpenJob
+
+Json = Mapping[str, Any]
+_LABEL = 13
+MODES = {
+    "ACTIVE": ("active", "success"),
+    "DRAINING": ("draining: what runs is finished, nothing starts", "warning"),
+    "PAUSED": ("paused: nothing runs, nothing starts", "warning"),
+}
+
+
+def queue(state: Json) -> list[Doc]:
+    """The queue as a whole (`QueueState`): how it stands, what holds it up, who is next."""
+    mode, role = MODES.get(str(state.get("mode")), (str(state.get("mode")).lower(), "plain"))
+    each = f", {state['slots_per_worker']} set for each worker" if state.get("slots_per_worker") else ""
+    docs = [
+        fact("Queue", mode, role=role),
+        fact("Slots", f"{state.get('busy')} of {state.get('slots')} busy{each}"),
+        fact("Workers", state.get("workers"), role="plain" if state.get("workers") else "error"),
+        fact("Ready", words.count(state.get("ready"))),
+    ]
+    for label, name in (("Scheduled", "scheduled"), ("Paused", "paused"), ("Wait for others", "waiting")):
+        if state.get(name):
+            docs.append(fact(label, words.count(state[name])))
+    if gates := state.get("gates"):
+        docs += [BLANK, heading("Sites that are left alone")]
+        docs.extend(_gate(gate) for gate in gates)
+    docs += [BLANK, heading("Next")]
+    docs.extend(_next(place, job) for place, job in enumerate(state.get("next") or (), 1))
+    return docs if state.get("next") else [*docs, note("Nobody waits.")]
+
+
+def _gate(gate: Json) -> Doc:
+    head = (
+        Span(" " + fit(str(gate.get("site") or ""), 22), "warning"),
+        Span(f"until {words.clock(gate.get('until'))}  "),
+    )
+    return Doc(head, str(gate.get("reason") or ""), "dim")
+
+
+def _next(place: int, job: Json) -> Doc:
+    head = (
+        Span(f" {place:>4}  ", "dim"),
+        Span(fit(str(job.get("id") or ""), 7), "dim"),
+        Span(fit(f"{job['priority']:+d}" if job.get("priority") else "", 5), "accent"),
+    )
+    return Doc(head, str(job.get("title") or job.get("url") or ""), "plain", OpenJob(int(job.get("id") or 0)))
+
+
+def found(hits: Sequence[Json]) -> Iterator[Doc]:
+    """What a search found (`SearchHit`s): each job, then its moments."""
+    for hit in hits:
+        job = hit.get("job") or {}
+        number = int(job.get("id") or 0)
+        about = " · ".join(str(part) for part in (job.get("channel") or job.get("site"), f"job {number}") if part)
+        yield Doc((Span(" "),), str(job.get("title") or job.get("url") or ""), "bold", OpenJob(number))
+        yield Doc((Span(" "),), about, "dim", OpenJob(number))
+        moments = hit.get("moments") or ()
+        for each in moments:
+            start = int(each.get("start_ms") or 0)
+            head = (Span(f" {words.duration(start):>8}  ", "accent"),)
+            yield Doc(head, str(each.get("snippet") or ""), "plain", OpenJob(number, start), _marks(each))
+        if not moments:
+            head = (Span(f" {fit(str(hit.get('field') or ''), 11)} ", "accent"),)
+            text = " ".join(str(hit.get("snippet") or "").split("\n"))
+            yield Doc(head, text, "plain", OpenJob(number), _marks(hit))
+        yield BLANK
+
+
+def _marks(each: Json) -> tuple[tuple[int, int], ...]:
+    return tuple((int(start), int(end)) for start, end in each.get("marks") or ())
+
+
+def statistics(stats: Json, width: int) -> list[Doc]:
+    """The statistics screen: totals, how long things take, what each day brought."""
+    counts = stats.get("counts") or {}
+    duration = stats.get("duration") or {}
+    docs = [heading("Jobs")]
+    docs += [fact(name.lower(), words.count(int(number))) for name, number in counts.items()]
+    docs.append(fact("total", words.count(stats.get("total"))))
+    rate = stats.get("success_rate")
+    docs += [
+        fact("success", words.percent(rate) if rate is not None else "–"),
+        fact("stored", words.size(stats.get("bytes_total"))),
+        fact("disk free", f"{words.size(stats.get('disk_free_bytes'))} of {words.size(stats.get('disk_total_bytes'))}"),
+        fact("slots", f"{stats.get('running', 0)} of {stats.get('slots', 0)} busy"),
+        BLANK,
+        heading("How long it takes (30 days): typical, slow"),
+    ]
+    rows = [("a whole job", duration), ("waiting", stats.get("queue_wait") or {}), *(stats.get("stages") or {}).items()]
+    longest = max((each.get("p95_ms") or 0 for _, each in rows), default=0) or 1
+    room = max(10, min(60, width - 44))
+    for name, each in rows:
+        typical, slow = each.get("p50_ms"), each.get("p95_ms")
+        docs.append(
+            Doc(
+                (
+                    Span(" " + fit(name, _LABEL), "dim"),
+                    Span(fit(words.span(typical), 9, right=True), "plain"),
+                    Span(fit(words.span(slow), 9, right=True) + "  ", "dim"),
+                    Span("━" * round((typical or 0) / longest * room), "bar"),
+                    Span("─" * round(((slow or 0) - (typical or 0)) / longest * room), "rail"),
+                )
+            )
+        )
+    days = list(stats.get("days") or ())[-21:]
+    if days:
+        docs += [BLANK, heading("Finished per day: done, failed")]
+        most = max((each["completed"] + each["failed"] for each in days), default=0) or 1
+        docs.extend(_day(each, most, room) for each in days)
+    return docs
+
+
+def _day(each: Json, most: int, room: int) -> Doc:
+    done, failed = int(each.get("completed") or 0), int(each.get("failed") or 0)
+    return Doc(
+        (
+            Span(f" {each.get('day', ''):<{_LABEL}}", "dim"),
+            Span(fit(words.count(done), 9, right=True), "plain"),
+            Span(fit(words.count(failed) if failed else "", 9, right=True) + "  ", "error"),
+            Span("━" * round(done / most * room), "bar"),
+            Span("━" * (max(1, round(failed / most * room)) if failed else 0), "error"),
+        )
+    )

@@ -1,0 +1,73 @@
+"""What a person does to the queue as a whole: pause, drain, resume, slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from z2ctl import text as words
+from z2ctl.client import Client
+from z2ctl.tui.feed import Json
+from z2ctl.tui.ground import Ground
+from z2ctl.tui.screens.dialogs import Confirm, Prompt
+from z2d.wire import errors
+
+MOST_SLOTS = 64
+
+
+class Queueing(Ground):
+    """See the module. `then` gets the queue as it stands after the change (`QueueState`)."""
+
+    def pause_queue(self, mode: str, then: Callable[[Json], object]) -> None:
+        """Put everything down, or let it go on; pausing asks first when something runs."""
+        if not self.allowed("pause_queue"):
+            return
+        if mode != "ACTIVE":
+            self._change(lambda client: client.resume_queue(), "The queue goes on", then)
+            return
+
+        def answered(yes: str | None) -> None:
+            if yes:
+                self._change(lambda client: client.pause_queue(), "The queue is paused", then)
+
+        running = len(self.state.active)
+        if not running:
+            answered("yes")
+            return
+        lines = [f"{words.plural(running, 'running job')} would be put down, and go on there when it is resumed."]
+        self.push_screen(Confirm("Pause the whole queue?", lines, "Pause it", "Keep running"), answered)
+
+    def drain_queue(self, then: Callable[[Json], object]) -> None:
+        """Let finish what runs, and start nothing."""
+        if self.allowed("drain_queue"):
+            said = "Draining: what runs is finished, nothing starts"
+            self._change(lambda client: client.pause_queue(drain=True), said, then)
+
+    def ask_slots(self, now: object, then: Callable[[Json], object]) -> None:
+        """Ask how many jobs may run at once."""
+        if not self.allowed("slots"):
+            return
+
+        def answered(text: str | None) -> None:
+            if text is None:
+                return
+            number = int(text) if text.isascii() and text.isdigit() else 0
+            if text != "default" and not 1 <= number <= MOST_SLOTS:
+                self.say(f"“{text}” is no number of slots: 1 to {MOST_SLOTS}, or default", "warning")
+                return
+            slots = None if text == "default" else number
+            self._change(lambda client: client.set_slots(slots), f"Slots: {text}", then)
+
+        said = "Jobs at once, of each worker; “default”: as z2d was started. Fewer end no job."
+        self.push_screen(Prompt("Slots", said, str(now or "")), answered)
+
+    def _change(self, call: Callable[[Client], Json], said: str, then: Callable[[Json], object]) -> None:
+        async def go() -> None:
+            try:
+                answer = await self.feed.call(call)
+            except errors.Z2Error as error:
+                self.say(error.detail, "error")
+                return
+            self.say(said)
+            then(answer)
+
+        self.run_worker(go(), group="queue")
