@@ -2,21 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+import unicodedata
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
+from textual.app import App
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 
 from tests.support import eventually, short_tmp
 from tests.tui.fake_api import EPOCH, FakeApi, serving, showcase
 from z2ctl.client import Endpoint
 from z2ctl.tui.app import Z2App
+from z2ctl.tui.screens.dashboard import Dashboard
+from z2ctl.tui.widgets.job_table import JobTable
 
+ROUNDS = 3
+"""A key passes the app, the screen and the widget, each with a queue of its own."""
 SIZES = [(60, 15), (80, 24), (120, 40), (200, 60)]
 Open = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
+
+
+@pytest.fixture(autouse=True)
+def settle_by_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for messages, not for a quiet processor: Textual's own way costs up to two seconds a key."""
+
+    async def settled(app: App[Any]) -> None:
+        for _ in range(ROUNDS):
+            await Pilot(app)._wait_for_screen()
+
+    async def press_keys(app: App[Any], keys: Iterable[str]) -> None:
+        for key in keys:
+            key = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
+            character = key if len(key) == 1 else _sign(key)
+            assert app._driver is not None
+            event = events.Key(key, character)
+            event.set_sender(app)
+            app._driver.send_message(event)
+            await settled(app)
+
+    async def pause(pilot: Pilot[Any], delay: float | None = None) -> None:
+        if delay:
+            await asyncio.sleep(delay)
+        await settled(pilot.app)
+        pilot.app.screen._on_timer_update()
+
+    monkeypatch.setattr(App, "_press_keys", press_keys)
+    monkeypatch.setattr(Pilot, "pause", pause)
+
+
+def _sign(key: str) -> str | None:
+    """The sign that a key writes: "slash" is "/"; None for one that writes none."""
+    try:
+        return unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(key, key)))
+    except KeyError:
+        return None
 
 
 @pytest.fixture
@@ -72,5 +117,27 @@ def screen_text(pilot: Pilot[int]) -> str:
     screen = pilot.app.screen
     width, height = screen.size
     lines = screen._compositor.render_strips(screen.size)
-    assert len(lines) == height
+    if len(lines) != height:
+        return ""  # between two layouts
     return "\n".join(strip.text[:width].rstrip() for strip in lines)
+
+
+def app_of(pilot: Pilot[int]) -> Z2App:
+    assert isinstance(pilot.app, Z2App)
+    return pilot.app
+
+
+def table_of(pilot: Pilot[int]) -> JobTable:
+    base = pilot.app.screen_stack[0]
+    assert isinstance(base, Dashboard)
+    return base.table
+
+
+async def shows(pilot: Pilot[int], *words: str, within: float = 15.0) -> str:
+    """Wait until the terminal shows all the words; what it shows."""
+
+    def seen() -> str:
+        text = screen_text(pilot)
+        return text if all(word in text for word in words) else ""
+
+    return str(await eventually(seen, within, what=f"{words} on the screen"))

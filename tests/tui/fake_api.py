@@ -158,6 +158,7 @@ class FakeApi:
             "options": {},
             "max_attempts": 3,
             "run_after": None,
+            "queue_position": 1 if job["status"] == "QUEUED" else None,
             "duplicate_of": None,
             "warnings": 0,
             "metadata": None,
@@ -369,7 +370,7 @@ class FakeApi:
         job = self.jobs[int(request.match_info["id"])]
         code, sentence = ("SLOTS", "All 2 slots are busy; it is the next to start.")
         if job["status"] != "QUEUED":
-            code, sentence = ("RUNNING", "A worker has it.")
+            code, sentence = ("FINISHED", "It is over.")
         return _answer(
             {"id": job["id"], "status": job["display_status"], "code": code, "sentence": sentence, "until": None,
              "queue_position": 1}

@@ -11,9 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from tests.support import eventually
-from tests.tui.conftest import SIZES, Clock, Open, screen_text
+from tests.tui.conftest import SIZES, Clock, Open, app_of, screen_text, shows, table_of
 from tests.tui.fake_api import FakeApi, serving
-from tests.tui.test_dashboard import app_of, shows, table_of
 from z2ctl.tui.screens.dashboard import Dashboard
 from z2ctl.tui.screens.detail import Detail, moment_of
 from z2ctl.tui.screens.log_screen import LogScreen
@@ -139,7 +138,7 @@ async def test_every_tab_of_a_job(fake: FakeApi, dashboard: Open, size: tuple[in
             ("right_square_bracket", "Sentence number 0"),
             ("right_square_bracket", "PostgreSQL keeps several versions"),
             ("right_square_bracket", "media/video.webm"),
-            ("right_square_bracket", "PUBLISHED".lower()),
+            ("right_square_bracket", "✓ library"),
         ):
             await pilot.press(key)
             await shows(pilot, words)

@@ -22,10 +22,9 @@ from textual.pilot import Pilot
 
 import z2ctl.tui
 from tests.support import eventually
-from tests.tui.conftest import Open, screen_text
+from tests.tui.conftest import Open, app_of, screen_text
 from tests.tui.fake_api import FakeApi, serving
 from tests.tui.terminal import dashboard_on
-from tests.tui.test_dashboard import app_of
 from tests.tui.test_terminal import OWN_SEQUENCES
 from z2ctl.tui.feed import clean
 from z2ctl.tui.screens.dashboard import Dashboard

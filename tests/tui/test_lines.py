@@ -6,9 +6,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 
+from z2ctl.tui.paint import Palette
 from z2ctl.tui.widgets.log_view import KEPT, Entry, LogView
 from z2ctl.tui.widgets.panes import LogPane
 
@@ -17,7 +18,7 @@ def entries(first: int, last: int, level: str = "INFO", text: str = "line {}") -
     return [Entry(n, 1000.0 + n, level, "download", "yt-dlp", text.format(n)) for n in range(first, last + 1)]
 
 
-class Shell(App[None]):
+class Shell(Palette[None]):
     """Nothing but a log."""
 
     CSS_PATH = "../../z2ctl/tui/app.tcss"

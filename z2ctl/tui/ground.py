@@ -10,11 +10,11 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 
-from textual.app import App
 from textual.worker import Worker
 
 from z2ctl.tui.feed import Feed
 from z2ctl.tui.jobs import Job, Query
+from z2ctl.tui.paint import Palette
 from z2ctl.tui.settings import Memory, Settings
 from z2ctl.tui.state import Phase, State
 from z2ctl.tui.widgets.log_view import LogView
@@ -39,7 +39,7 @@ CHANGING = {
 """Actions that change something at the daemon, as the verbs that z2ctl has for them."""
 
 
-class Ground(App[int]):
+class Ground(Palette[int]):
     """See the module."""
 
     def __init__(self, *, settings: Settings, memory: Memory, clock: Callable[[], float] = time.time) -> None:

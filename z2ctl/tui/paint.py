@@ -9,13 +9,16 @@ title or a log line contains can ever be read as markup.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
 from textual.strip import Strip
 from textual.widget import Widget
+
+T = TypeVar("T")
 
 _WORDS = ("plain", "dim", "bold", "primary", "success", "warning", "error", "accent")
 _PLACES = (
@@ -33,7 +36,7 @@ _PLACES = (
     "selected",
 )
 ROLES = frozenset(f"z-{name}" for name in (*_WORDS, *_PLACES))
-"""The component classes every painted widget has; their colours stand in app.tcss."""
+"""The component classes of the app; their colours stand in app.tcss."""
 
 
 class Span(NamedTuple):
@@ -157,10 +160,17 @@ def bar(fraction: float, width: int, *, ascii_only: bool = False, stale: bool = 
     ]
 
 
-class Painted(Widget):
-    """A widget that turns spans into strips in the colours of the theme."""
+class Palette(App[T]):
+    """An app that painted widgets stand in. It alone has the roles as component classes: a style for each of them in
+    every widget would be half of the time that the dashboard takes to open.
+    """
 
     COMPONENT_CLASSES = ROLES  # type: ignore[assignment]
+
+
+class Painted(Widget):
+    """A widget that turns spans into strips in the colours of the theme; its app is a `Palette`."""
+
     ALLOW_SELECT = False
 
     _role_styles: dict[str, Style] | None = None
@@ -185,7 +195,7 @@ class Painted(Widget):
 
     def _component(self, name: str) -> Style:
         """A component's own colours, those that let something through mixed with what lies below."""
-        styles = self.get_component_styles(name)
+        styles = self.app.get_component_styles(name)
         below = self.background_colors[1]
         background = below + styles.background if styles.has_rule("background") else None
         color = (background or below) + styles.color if styles.has_rule("color") else None

@@ -155,6 +155,8 @@ class Dashboard(Listing):
         self.table.tick()
 
     def _paint_bars(self) -> None:
+        if not self.is_active:
+            return  # a timer from before another screen came on top
         self.active.changed()
         number = len(self.desk.state.active)
         slots = self.desk.state.stats.get("slots")
