@@ -15,6 +15,7 @@ from z2d.wire import errors
 
 AT_ONCE_S = 180.0  # a thousand jobs take their time
 
+
 @click.command("publish")
 @click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)
 @click.option("--filter", "condition", metavar="FILTER", help="The jobs that this finds, as in 'z2ctl list FILTER'.")
