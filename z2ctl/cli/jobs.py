@@ -234,12 +234,8 @@ def show(app: App, page: Page, job: Json) -> None:
         page.pairs(pairs(transcript_origin(transcript)))
     if analysis := job.get("analysis"):
         page.heading("Analysis")
-<<<<<<< HEAD
         page.paragraph(analysis.get("summary_short"))
-        page.pairs(origin(analysis))
-=======
         page.pairs(pairs(analysis_origin(analysis)))
->>>>>>> addef94 (Dashboard: pause, delete, restore, edit, move, why, publish again, the queue and the search over the library)
     if files := job.get("files"):
         page.heading("Files")
         page.table(
