@@ -60,6 +60,7 @@ class FakeApi:
         self.order: list[int] = []
         self.mode = "ACTIVE"
         self.slots: int | None = None
+        self.site_slots: int | None = None
         self.gates: list[Json] = []
 
     # -- making things ------------------------------------------------------------------------------------------------
@@ -394,6 +395,7 @@ class FakeApi:
             "mode": self.mode,
             "slots": self.slots or 2,
             "slots_per_worker": self.slots,
+            "site_slots": self.site_slots,
             "workers": 1,
             "busy": sum(job["status"] == "RUNNING" for job in self.jobs.values()),
             "ready": len(jobs),
@@ -408,7 +410,8 @@ class FakeApi:
         return _answer(self.queue_state())
 
     async def _slots(self, request: web.Request) -> web.Response:
-        self.slots = (await request.json())["slots"]
+        body = await request.json()
+        self.slots, self.site_slots = body.get("slots", self.slots), body.get("site_slots", self.site_slots)
         return _answer(self.queue_state())
 
     async def _queue_mode(self, request: web.Request) -> web.Response:

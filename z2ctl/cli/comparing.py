@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import click
 
 from z2ctl import text
-from z2ctl.cli.analysis import origin
 from z2ctl.cli.app import NOT_FOUND, App, leave
 from z2ctl.cli.output import Cell, say
 from z2ctl.client import Json
+from z2ctl.origin import analysis_origin
 
 STYLES = {"+": "success", "-": "error", "@": "dim"}
 FIRST_LINES = 2  # of a unified diff: the names of the two
@@ -51,9 +51,9 @@ def difference(before: Json, after: Json) -> Iterator[str]:
 
 def lines_of(analysis: Json) -> Iterator[str]:
     """An analysis as plain lines: how it came about, and all that it says with its times."""
-    for name, cell in origin(analysis):
+    for name, value in analysis_origin(analysis):
         if name != "took":
-            yield f"{name}: {cell.shown()}"
+            yield f"{name}: {text.safe(value)}"
     yield f"summary: {analysis.get('summary_short')}"
     for kind, said in (("passage", "insights"), ("chapter", "chapters")):
         for one in analysis.get(said) or []:

@@ -23,6 +23,7 @@ def queue(state: Json) -> list[Doc]:
     """The queue as a whole (`QueueState`): how it stands, what holds it up, who is next."""
     mode, role = MODES.get(str(state.get("mode")), (str(state.get("mode")).lower(), "plain"))
     each = f", {state['slots_per_worker']} set for each worker" if state.get("slots_per_worker") else ""
+    each += f", at most {state['site_slots']} of one site" if state.get("site_slots") else ""
     docs = [
         fact("Queue", mode, role=role),
         fact("Slots", f"{state.get('busy')} of {state.get('slots')} busy{each}"),

@@ -12,6 +12,15 @@ from z2ctl.tui.screens.dialogs import Confirm, Prompt
 from z2d.wire import errors
 
 MOST_SLOTS = 64
+SLOTS = {
+    "slots": (
+        "Slots",
+        "Jobs at once, of each worker; “default”: as z2d was started. Fewer end no job.",
+        "default",
+    ),
+    "site_slots": ("Slots of one site", "Jobs of one site at once; “any”: as many as there are slots.", "any"),
+}
+"""Title, words, and what is typed for no number, of each of the queue's limits."""
 
 
 class Queueing(Ground):
@@ -42,23 +51,23 @@ class Queueing(Ground):
             said = "Draining: what runs is finished, nothing starts"
             self._change(lambda client: client.pause_queue(drain=True), said, then)
 
-    def ask_slots(self, now: object, then: Callable[[Json], object]) -> None:
-        """Ask how many jobs may run at once."""
+    def ask_slots(self, name: str, now: object, then: Callable[[Json], object]) -> None:
+        """Ask how many jobs may run at once (`slots`), or how many of one site (`site_slots`)."""
         if not self.allowed("slots"):
             return
+        title, said, without = SLOTS[name]
 
         def answered(text: str | None) -> None:
             if text is None:
                 return
             number = int(text) if text.isascii() and text.isdigit() else 0
-            if text != "default" and not 1 <= number <= MOST_SLOTS:
-                self.say(f"“{text}” is no number of slots: 1 to {MOST_SLOTS}, or default", "warning")
+            if text != without and not 1 <= number <= MOST_SLOTS:
+                self.say(f"“{text}” is no number of slots: 1 to {MOST_SLOTS}, or {without}", "warning")
                 return
-            slots = None if text == "default" else number
-            self._change(lambda client: client.set_slots(slots), f"Slots: {text}", then)
+            change = {name: None if text == without else number}
+            self._change(lambda client: client.set_queue(**change), f"{title}: {text}", then)
 
-        said = "Jobs at once, of each worker; “default”: as z2d was started. Fewer end no job."
-        self.push_screen(Prompt("Slots", said, str(now or "")), answered)
+        self.push_screen(Prompt(title, said, str(now or "")), answered)
 
     def _change(self, call: Callable[[Client], Json], said: str, then: Callable[[Json], object]) -> None:
         async def go() -> None:

@@ -82,8 +82,11 @@ class Queue(Acting):
                 self.pane.view.show([documents.note(error.detail)])
             return
         if self.is_attached:
-            self._state = state
-            self.pane.view.show(pages.queue(state))
+            fresh, self._state = self._state is None, state
+            view = self.pane.view
+            view.show(pages.queue(state))
+            if fresh:  # the first of the jobs, for it is they that are moved and opened
+                view.move_cursor(next((i for i, doc in enumerate(view.items) if isinstance(doc.target, OpenJob)), 0))
 
     def _changed(self, state: dict[str, Any]) -> None:
         """The answer to a change: the queue as it stands now, but without the jobs."""
@@ -108,9 +111,10 @@ class Queue(Acting):
         """Start nothing more."""
         self.desk.drain_queue(self._changed)
 
-    def action_slots(self) -> None:
-        """How many at once."""
-        self.desk.ask_slots((self._state or {}).get("slots_per_worker"), self._changed)
+    def action_slots(self, name: str) -> None:
+        """How many at once, of all or of one site."""
+        now = (self._state or {}).get("slots_per_worker" if name == "slots" else name)
+        self.desk.ask_slots(name, now, self._changed)
 
     @on(LineView.Chosen)
     def _chosen(self, event: LineView.Chosen) -> None:

@@ -242,7 +242,9 @@ class KeyBar(Painted):
         self._places = []
         seen: set[str] = set()
         at = 1
-        for active in self.screen.active_bindings.values():
+        actives = self.screen.active_bindings.values()
+        # the keys of a text are the same everywhere: those of the screen come before them
+        for active in sorted(actives, key=lambda active: (active.binding.id or "").startswith("text.")):
             binding = active.binding
             if not binding.show or binding.action in seen:
                 continue
