@@ -14,7 +14,7 @@
 | /page | `<video>` and `<track>`, with title and poster |
 | /ldjson | VideoObject with title, duration, three chapters, thumbnail, uploader |
 | /speech | page of /speech.mp4 with captions of its known words (`site_media.SPEECH_CUES`) |
-| /talk.mp3 | real people speaking for 38 s, no captions (`site_media.TALK`) |
+| /talk.mp3, /short-talk.mp3 | real people speaking for 38 s, and 16 s of it, no captions (`site_media.TALK`) |
 | /audio.mp3, /audio-only.mp4, /video-only.mp4 | one kind of stream alone |
 | /two, /feed.rss | two videos on a page; a podcast feed |
 | /list.rss?item=URL&date=2026-01-31&title=T | a feed of these entries; item, date and title may be repeated |
@@ -332,6 +332,7 @@ PAGES: dict[str, Handler] = {
     "/picture.jpg": file_of(site_media.picture_jpg, "image/jpeg"),
     "/speech.mp4": file_of(site_media.speech_mp4, "video/mp4"),
     "/talk.mp3": file_of(site_media.talk_mp3, "audio/mpeg"),
+    "/short-talk.mp3": file_of(site_media.short_talk_mp3, "audio/mpeg"),
     "/speech.vtt": words(site_media.speech_vtt(), "text/vtt"),
     "/captions.vtt": words(site_media.speech_vtt(), "text/vtt"),
     "/speech": page(video("/speech.mp4", "/speech.vtt"), f"<title>{site_media.SPEECH_TITLE}</title>"),

@@ -69,18 +69,28 @@ TALK = (
     ("brooklyn_bridge_audio.wav", "how old is the brooklyn bridge"),
 )  # fmt: skip
 """Recordings of real people, and what they say."""
+SHORT_TALK = TALK[3:]
 
 
 def talk_mp3() -> Path:
     """All of TALK with a second's pause after each: 38 s without captions."""
-    path = folder() / "talk.mp3"
+    return _joined("talk.mp3", TALK)
+
+
+def short_talk_mp3() -> Path:
+    """The shorter recordings alone: 16 s."""
+    return _joined("short-talk.mp3", SHORT_TALK)
+
+
+def _joined(file: str, parts: tuple[tuple[str, str], ...]) -> Path:
+    path = folder() / file
     if not path.exists():
         inputs: list[str | Path] = []
-        for name, _ in TALK:
+        for name, _ in parts:
             raw = ("-f", "s16le", "-ar", "16000", "-ac", "1") if name.endswith(".raw") else ()
             inputs += [*raw, "-i", fixture(f"speech/{name}")]
-        pads = "".join(f"[{at}]aresample=16000,apad=pad_dur=1[p{at}];" for at in range(len(TALK)))
-        joined = "".join(f"[p{at}]" for at in range(len(TALK))) + f"concat=n={len(TALK)}:v=0:a=1"
+        pads = "".join(f"[{at}]aresample=16000,apad=pad_dur=1[p{at}];" for at in range(len(parts)))
+        joined = "".join(f"[p{at}]" for at in range(len(parts))) + f"concat=n={len(parts)}:v=0:a=1"
         make(*inputs, "-filter_complex", pads + joined, "-ac", "1", "-b:a", "64k", path)
     return path
 

@@ -17,7 +17,7 @@ def test_first_without_an_engine_then_with_one(daemon: Daemon, site: Site) -> No
     daemon.start(Z2_SPEECH="faster-whisper", Z2_SPEECH_MODEL_DIR=str(daemon.folder / "none"))
     wrong = f"Z2_SPEECH_MODEL_DIR: there is no folder {daemon.folder / 'none'}"
     assert f"no speech to text: {wrong}" in daemon.tail()
-    daemon.z2ctl("submit", site.url("/talk.mp3"))
+    daemon.z2ctl("submit", site.url("/short-talk.mp3"))
     daemon.z2ctl("wait", "1", "--timeout", "120")
     shown = daemon.z2ctl("show", "1").stdout
     assert "there is no folder" in shown
@@ -26,13 +26,13 @@ def test_first_without_an_engine_then_with_one(daemon: Daemon, site: Site) -> No
     daemon.stop()
 
     daemon.start(Z2_SPEECH="pocketsphinx")
-    before = site.hits["/talk.mp3"]
+    before = site.hits["/short-talk.mp3"]
     daemon.z2ctl("retry", "1")
     daemon.z2ctl("wait", "1", "--timeout", "300")
     job = daemon.json("show", "1")
     assert (job["status"], job["outcome"]) == ("COMPLETED", "FULL")
     assert (job["transcript"]["source"], job["transcript"]["engine"]) == ("ASR", "pocketsphinx")
     assert "speech, by pocketsphinx en-us" in daemon.z2ctl("show", "1").stdout
-    assert site.hits["/talk.mp3"] == before
+    assert site.hits["/short-talk.mp3"] == before
     assert "brooklyn bridge" in daemon.z2ctl("transcript", "1", "--format", "vtt").stdout
     assert "[0:00] " in daemon.z2ctl("logs", "1").stdout, "what was heard"

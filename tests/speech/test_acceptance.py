@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.site import Site
-from tests.site_media import TALK, talk_mp3
+from tests.site_media import SHORT_TALK, TALK, talk_mp3
 from tests.speech import killable
 from tests.speech.errors import recall, word_errors
 from tests.speech.service import Service
@@ -24,7 +24,6 @@ from z2d.store.database import Database
 from z2d.wire.jobs import JobStatus, Outcome, StageName, StageStatus
 from z2d.wire.library import FileKind, TranscriptSource
 
-SAID = " ".join(words for _, words in TALK)
 CHUNK_MS = 11_000
 
 sphinx = pytest.mark.skipif(
@@ -34,11 +33,17 @@ sphinx = pytest.mark.skipif(
 
 @sphinx
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("path", "talk"),
+    [("/short-talk.mp3", SHORT_TALK), pytest.param("/talk.mp3", TALK, marks=pytest.mark.slow)],
+    ids=["short", "long"],
+)
 async def test_real_speech_becomes_a_transcript_with_most_of_its_words(
-    dsn: str, desk: Desk, site: Site, db: Database
+    dsn: str, desk: Desk, site: Site, db: Database, path: str, talk: tuple[tuple[str, str], ...]
 ) -> None:
+    spoken = " ".join(words for _, words in talk)
     async with working(dsn, desk.state_dir, speech=choose("pocketsphinx")):
-        job_id = await desk.submit(site.url("/talk.mp3"))
+        job_id = await desk.submit(site.url(path))
 
         async def live_text() -> bool:
             return any(line.source == "asr" for line in await desk.log(job_id))
@@ -53,8 +58,8 @@ async def test_real_speech_becomes_a_transcript_with_most_of_its_words(
     assert "pocketsphinx" in transcript.provenance.tools
     assert transcript.provenance.machine
     heard = " ".join(cue.text for cue in transcript.cues)
-    assert recall(SAID, heard) > 0.7, heard
-    wrong, said = word_errors(SAID, heard)
+    assert recall(spoken, heard) > 0.7, heard
+    wrong, said = word_errors(spoken, heard)
     assert wrong / said < 0.35, heard
     assert transcript.warnings[0].startswith("Recognised by pocketsphinx, a small recogniser of English")
     assert await db.fetchval("SELECT weight FROM job_stages WHERE job_id = $1 AND stage = 'transcript'", job_id) == (

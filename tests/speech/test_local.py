@@ -66,6 +66,7 @@ async def test_silence_is_heard_as_nothing(tmp_path: Path) -> None:
 
 
 @sphinx
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_somebody_who_never_pauses_is_heard_all_the_same(tmp_path: Path) -> None:
     """Seven times eight playing cards without a breath: cut once, between words."""

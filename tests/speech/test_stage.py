@@ -28,7 +28,8 @@ from z2d.wire.jobs import JobOptions, LogLevel, StageName
 from z2d.wire.library import Artefact, FileKind, Segment, Transcript, TranscriptSource
 from z2d.wire.reasons import ErrorClass
 
-HASTY = Patience(connect_s=2, answer_s=10, pause_s=0.01, longest_pause_s=1)
+HASTY = Patience(connect_s=20, answer_s=60, pause_s=0.01, longest_pause_s=1)
+"""Quick to ask again, but never hasty to give up: a busy machine is no slow service."""
 CHUNK_MS = 11_000
 """The talk of 38 s becomes four chunks."""
 VTT = "WEBVTT\n\n00:00.000 --> 00:09.000\ncaptions somebody made\n"
