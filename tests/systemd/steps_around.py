@@ -33,12 +33,13 @@ def the_timer_makes_backups(server: Server) -> str:
     assert backups(server) == made + 1
     machine.run("systemctl start z2d")
     assert server.restart_marks() == marks, "PostgreSQL was not stopped in order"
-    return f"{made + 1} backups"
+    verified = machine.run("sudo -u z2 z2ctl backup verify 2>&1", within=300)
+    return f"{made + 1} backups; {verified.splitlines()[-1]}"
 
 
 def backups(server: Server) -> int:
     """How many there are."""
-    done = server.machine.try_run("ls /var/lib/z2/backups/*/manifest.json | wc -l")
+    done = server.machine.try_run("ls /var/lib/z2/backups/z2-*.json | wc -l")
     return int(done.stdout.strip() or 0)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from z2ctl.client import Endpoint, unreachable
 from z2d.wire import places
 
 
@@ -37,3 +38,16 @@ def test_the_system_s_is_none_of_an_account_that_may_not_use_it(
 ) -> None:
     monkeypatch.setattr(places.os, "access", lambda path, mode: False)
     assert places.socket_of_daemon({"Z2_STATE_DIR": str(tmp_path)}) == tmp_path / "z2d.sock"
+
+
+def test_the_service_s_account_finds_the_service_s_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places.os, "geteuid", lambda: 997)
+    assert places.state_dir({"HOME": "/var/lib/z2"}) == Path("/var/lib/z2")
+    assert places.state_dir({"HOME": "/home/alice", "XDG_STATE_HOME": "/home/alice/s"}) == Path("/home/alice/s/z2")
+
+
+def test_who_may_not_use_the_system_s_daemon_is_told_what_to_do(tmp_path: Path, system: Path) -> None:
+    said = unreachable(Endpoint(socket=tmp_path / "none"), FileNotFoundError()).detail
+    assert "usermod -aG z2" in said
+    system.unlink()
+    assert "usermod" not in unreachable(Endpoint(socket=tmp_path / "none"), FileNotFoundError()).detail

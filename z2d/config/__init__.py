@@ -86,7 +86,7 @@ class Settings(BaseSettings):
 
     state_dir: Folder = Field(default_factory=places.state_dir)
     """Database, jobs, lock and token. `$STATE_DIRECTORY`, else /var/lib/z2 as root (the database's unprivileged
-    process cannot enter root's home), else `$XDG_STATE_HOME/z2`."""
+    process cannot enter root's home) and as the service's account, else `$XDG_STATE_HOME/z2`."""
 
     library_dir: Folder = Field(default_factory=lambda data: data["state_dir"] / "library")
     """Where finished entries are published: `library` in the state folder."""

@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+SYSTEM_STATE = Path("/var/lib/z2")
+"""Of z2d.service (its StateDirectory), and the home of its account."""
 SYSTEM_SOCKET = Path("/run/z2/z2d.sock")
 """Of z2d.service (its RuntimeDirectory)."""
 
@@ -16,12 +18,13 @@ SYSTEM_SOCKET = Path("/run/z2/z2d.sock")
 def state_dir(env: Mapping[str, str] = os.environ) -> Path:
     """`Z2_STATE_DIR`, else systemd's `$STATE_DIRECTORY`, else /var/lib/z2 as root, else `$XDG_STATE_HOME/z2`.
 
-    Root gets a folder outside its home because the unprivileged database process cannot enter /root.
+    Root gets a folder outside its home because the unprivileged database process cannot enter /root. The service's
+    account, whose home that folder is, gets it too: `sudo -u z2 z2ctl backup list` looks where the service does.
     """
     if named := env.get("Z2_STATE_DIR") or env.get("STATE_DIRECTORY", "").split(":")[0]:
         return Path(named).absolute()
-    if os.geteuid() == 0:
-        return Path("/var/lib/z2")
+    if os.geteuid() == 0 or env.get("HOME") == str(SYSTEM_STATE):
+        return SYSTEM_STATE
     return Path(env.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "z2"
 
 
