@@ -104,5 +104,8 @@ def _feed_of(request: web.Request) -> str | None:
 
 async def harden(_request: web.Request, answer: web.StreamResponse) -> None:
     """Headers of every answer: what comes from strangers' videos is never run, framed or guessed at by a browser."""
+    own = answer.headers.get("Content-Security-Policy")  # a page of our own says what it needs
     answer.headers.update(HARDENING)
+    if own is not None:
+        answer.headers["Content-Security-Policy"] = own
     answer.headers.setdefault("Cache-Control", "no-store")

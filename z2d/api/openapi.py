@@ -48,6 +48,8 @@ _TAGS = {
     "queue": "The queue as a whole",
     "logs": "What was logged while a job ran",
     "files": "What a job has made",
+    "search": "Finding what is said, to the second",
+    "analysis": "Analysing again, and what earlier analyses said",
     "publishing": "Publishing finished jobs, and the podcast feeds",
     "sites": "Profiles, and cookies of sites",
     "service": "The daemon itself",

@@ -247,6 +247,15 @@ def _service() -> tuple[Route, ...]:
         ),
         Route(
             method="GET",
+            path="/api/docs",
+            handler=service.docs,
+            summary="This contract as a page to read",
+            tag="service",
+            public=True,
+            answers={200: Answer(media=("text/html",), description="A page without scripts")},
+        ),
+        Route(
+            method="GET",
             path="/metrics",
             handler=metrics.numbers,
             summary="Numbers for Prometheus",

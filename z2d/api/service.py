@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from functools import cache
+
 from aiohttp import web
 
 from z2d.api.answers import answer
+from z2d.api.docs.page import POLICY, render
 from z2d.api.keys import DOCUMENT, READINESS, STATS, VERSION
 from z2d.api.queries import NoQuery
 from z2d.wire.service import Health
@@ -29,6 +34,20 @@ async def ready(request: web.Request, query: NoQuery) -> web.Response:
     """Whether jobs can be taken and done, each part by name. 503 when one is missing that nothing can stand in for."""
     health = await request.app[READINESS].look()
     return answer(health, 503 if health.status == "unavailable" else 200)
+
+
+async def docs(request: web.Request, query: NoQuery) -> web.Response:
+    """This contract as a page to read: every call with its parameters, examples and errors."""
+    return web.Response(
+        text=await asyncio.to_thread(_page, request.app[DOCUMENT]),
+        content_type="text/html",
+        headers={"Content-Security-Policy": POLICY},
+    )
+
+
+@cache
+def _page(contract: bytes) -> str:
+    return render(json.loads(contract))
 
 
 async def document(request: web.Request, query: NoQuery) -> web.Response:
