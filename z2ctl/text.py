@@ -87,6 +87,16 @@ PUBLICATION_LOOKS: dict[str, Look] = {
     "CANCELLED": Look("⊘", "-", "called off", "dim"),
     "RETRACTED": Look("⊘", "-", "taken back", "dim"),
 }
+WAITS: dict[str, str] = {
+    "RETRY": "a fault that may pass",
+    "LIVE_NOT_STARTED": "the stream, or its recording, is not ready",
+    "RATE_LIMITED": "its site asked to slow down",
+    "DISK_FULL": "the disk is full",
+    "CHILDREN": "the jobs that came from it",
+    "SHUTDOWN": "z2 was stopped while it ran",
+    "QUEUE_PAUSED": "the queue was paused while it ran",
+    "USER": "somebody paused it, or submitted it on hold",
+}
 LEVEL_STYLES: dict[str, str] = {
     "DEBUG": "dim",
     "INFO": "",
@@ -98,6 +108,11 @@ LEVEL_STYLES: dict[str, str] = {
 STATUSES = ("QUEUED", "RUNNING", "WAITING", "COMPLETED", "FAILED", "CANCELLED")
 FINISHED = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 STAGES = ("metadata", "download", "audio", "transcript", "analysis", "publishing")
+
+
+def waits_for(reason: str | None) -> str:
+    """Why a job waits, in words; of a reason that is not known here, its name."""
+    return WAITS.get(reason, safe(reason)) if reason else ""
 
 
 def look(status: object) -> Look:

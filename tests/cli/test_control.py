@@ -83,6 +83,9 @@ def test_jobs_are_moved_in_the_order_given(daemon: FakeDaemon, z2ctl: Z2ctl) -> 
     assert z2ctl("move", 1, 2, 3, "--first").code == 0
     assert [path for _, path, _ in daemon.asked] == [f"/api/jobs/{number}/move" for number in (3, 2, 1)]
     daemon.asked.clear()
+    assert z2ctl("move", 1, 2, "--up").code == 0
+    assert [body for _, _, body in daemon.asked] == [{"to": "up"}] * 2
+    daemon.asked.clear()
     assert z2ctl("move", 1, 2, "--last").code == 0
     assert [path for _, path, _ in daemon.asked] == ["/api/jobs/1/move", "/api/jobs/2/move"]
 

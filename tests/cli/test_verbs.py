@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,8 @@ def test_show(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     assert "metadata: not here" in out
     assert "A proxy may help. (GEO)" in out
     assert json.loads(z2ctl("show", 3, "--json").out) == daemon.jobs[3]
+    daemon.jobs[4] = job(4, queue_position=7)
+    assert re.search(r"place in queue +7\n", z2ctl("show", 4).out)
 
 
 def test_cancel_and_retry_answer_for_each(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

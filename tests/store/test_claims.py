@@ -69,6 +69,19 @@ async def test_a_closed_gate_parks_its_site_alone(db: Database) -> None:
     assert {probe.job_id, last.job_id} == {parked.id, second.id}
 
 
+async def test_a_long_download_from_before_does_not_hold_up_the_one_that_tries(db: Database) -> None:
+    """It began when the site had nothing against it, and may go on for hours."""
+    who = await worker(db)
+    await claimed(db, who, site="slow")
+    await job(db, site="slow")
+    await job(db, site="slow")
+    await claims.close_gate(db, "slow", 900, "RATE_LIMITED")
+    assert await claims.claim(db, who) is None
+    await db.execute("UPDATE site_gates SET not_before = clock_timestamp()")
+    assert await claims.claim(db, who) is not None
+    assert await claims.claim(db, who) is None, "and then one at a time"
+
+
 async def test_a_stop_costs_no_attempt_and_a_wish_to_cancel_survives_it(db: Database) -> None:
     claim = await claimed(db)
     assert await claims.requeue(db, claim, WaitReason.SHUTDOWN, 0, attempt_used=False) == JobStatus.QUEUED

@@ -108,6 +108,33 @@ async def test_the_order_of_the_queue(db: Database) -> None:
         await control.move(db, later, "first")
 
 
+async def test_past_a_neighbour_and_no_further(db: Database) -> None:
+    a, b, c, d = [(await making.job(db, priority=priority)).id for priority in (9, 5, 5, 0)]
+    held = (await making.job(db, priority=7, hold=True)).id  # stands in no line
+    await control.move(db, d, "up")
+    assert await order(db) == [a, b, d, c]
+    await control.move(db, d, "up")
+    await control.move(db, d, "up")
+    assert await order(db) == [d, a, b, c]
+    for _ in range(2):
+        await control.move(db, d, "up")
+        assert await order(db) == [d, a, b, c], "the first stays the first"
+    await control.move(db, a, "down")
+    assert await order(db) == [d, b, a, c]
+    for _ in range(3):
+        await control.move(db, d, "down")
+    await control.move(db, d, "down")
+    assert await order(db) == [b, a, c, d]
+    newest = (await making.job(db, priority=100)).id
+    await control.move(db, newest, "first")
+    await control.move(db, newest, "down")
+    assert await order(db) == [b, newest, a, c, d]
+    await control.move(db, held, "up")
+    with pytest.raises(Conflict, match="more than 2"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(control, "_MOST_PASSED", 2)
+        await control.move(db, d, "up")
+
+
 async def test_movers_at_the_same_time_take_different_places(db: Database) -> None:
     ids = [(await making.job(db)).id for _ in range(8)]
     await asyncio.gather(*(control.move(db, job_id, "first") for job_id in ids))
@@ -251,7 +278,7 @@ async def test_why_a_job_is_where_it_is(db: Database) -> None:
     gate = await why(db, third.id)
     assert gate.sentence == "Its site is left alone and is tried again in 30 min: site (BOT_CHECK)."
     assert gate.until is not None
-    await db.execute("UPDATE site_gates SET not_before = now()")
+    await db.execute("UPDATE site_gates SET not_before = now() - interval '1 hour'")
     assert "one job at a time" in (await said(third.id))[1]
     for mode, code in ((QueueMode.PAUSED, WhyCode.QUEUE_PAUSED), (QueueMode.DRAINING, WhyCode.QUEUE_DRAINING)):
         await queue.set_mode(db, mode)

@@ -35,6 +35,8 @@ FILL = """
     INSERT INTO job_metadata (job_id, extractor, source_id, media_key, media_key_at, webpage_url, title, channel)
     SELECT n, 'e', n, 'key' || n, now(), 'u', 'The talk number ' || n, 'Channel ' || n % 500
     FROM generate_series(1, 20000) n;
+    INSERT INTO job_attempts (job_id, run_token, attempt, worker_id, waited_ms)
+    SELECT n, 1, 1, 'w', 0 FROM generate_series(1, 20000) n;
     INSERT INTO job_stages (job_id, stage, status, run_token)
     SELECT n, 'download', 'DONE', 1 FROM generate_series(1, 20000) n;
     ANALYZE;

@@ -118,15 +118,17 @@ def restore_command(app: App, job_ids: tuple[int, ...]) -> None:
 @click.argument("job_ids", type=JOB_ID, metavar="ID...", nargs=-1, required=True)
 @click.option("--first", "to", flag_value="first", help="Before all others, whatever their priority.")
 @click.option("--last", "to", flag_value="last", help="Behind all others.")
+@click.option("--up", "to", flag_value="up", help="Before the one that is before it.")
+@click.option("--down", "to", flag_value="down", help="Behind the one that is behind it.")
 @json_option
 @click.pass_obj
 def move_command(app: App, job_ids: tuple[int, ...], to: str | None) -> None:
-    """Move jobs to the front or the end of the queue, in the order given."""
+    """Move jobs to the front or the end of the queue, or past their neighbours, in the order given."""
     if to is None:
-        raise click.UsageError("Say where to: --first or --last.")
+        raise click.UsageError("Say where to: --first, --last, --up or --down.")
     client = app.client
     order = tuple(dict.fromkeys(job_ids))
-    for_each(app, order[::-1] if to == "first" else order, lambda job_id: client.move(job_id, to))
+    for_each(app, order[::-1] if to in ("first", "down") else order, lambda job_id: client.move(job_id, to))
 
 
 @click.command("edit")

@@ -203,8 +203,9 @@ def show(app: App, page: Page, job: Json) -> None:
     page.pairs(
         [
             ("state", state_cell(app, job)),
-            ("why it waits", Cell(job.get("wait_reason") or "")),
-            ("not before", Cell(text.day_and_time(job.get("run_after")) if _waits(job) else "")),
+            ("why it waits", Cell(text.waits_for(job.get("wait_reason")))),
+            ("not before", Cell(text.day_and_time(job["run_after"]) if job.get("run_after") and _waits(job) else "")),
+            ("place in queue", Cell(job.get("queue_position") or "")),
             ("id", Cell(job.get("id"))),
             ("url", Cell(job.get("url"))),
             ("channel", Cell(job.get("channel"))),

@@ -54,8 +54,11 @@ def show(page: Page, found: Json) -> None:
             ("site", Cell(found.get("site"))),
             ("channel", Cell(found.get("channel"))),
             ("published", Cell(str(found.get("published_at") or "")[:10])),
-            ("length", Cell(text.duration(found["duration_ms"]) if found.get("duration_ms") else "")),
-            ("size", Cell(f"about {text.size(found['size_bytes'])}" if found.get("size_bytes") else "")),
+            ("length", Cell(_known(entries, text.duration(found["duration_ms"]) if found.get("duration_ms") else ""))),
+            (
+                "size",
+                Cell(_known(entries, f"about {text.size(found['size_bytes'])}" if found.get("size_bytes") else "")),
+            ),
             ("picture", Cell(f"{found['width']}x{found['height']}" if found.get("height") else "")),
             ("subtitles", Cell(", ".join(captions.get("manual") or []))),
             ("captions", Cell(_automatic(captions.get("auto") or []))),
@@ -69,6 +72,11 @@ def show(page: Page, found: Json) -> None:
         page.heading("Entries")
         columns = [Column("DAY"), Column("LENGTH", right=True), Column("TITLE", wide=True), Column("")]
         page.table(columns, [entry_row(entry) for entry in entries])
+
+
+def _known(entries: list[Json], said: str) -> str:
+    """What the site says of a single video; many say it only once the file is there."""
+    return said or ("" if entries else "not said by the site")
 
 
 def _automatic(languages: list[str]) -> str:

@@ -42,7 +42,7 @@ def state_line(job: Job) -> Doc:
     if job.outcome and job.outcome != "FULL":
         spans.append(Span(f"  {job.outcome.lower()}", "warning"))
     if job.wait and not job.over:
-        spans.append(Span(f"  waiting: {job.wait.lower().replace('_', ' ')}", "dim"))
+        spans.append(Span(f"  waiting: {words.waits_for(job.wait)}", "dim"))
     return Doc(tuple(spans))
 
 

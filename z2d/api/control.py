@@ -43,7 +43,7 @@ async def resume(request: web.Request, query: NoQuery) -> web.Response:
 
 
 async def move(request: web.Request, query: NoQuery, body: MoveRequest) -> web.Response:
-    """To the front or the end of the queue."""
+    """To the front or the end of the queue, or past its neighbour."""
     return answer(await control.move(request.app[DB], jobs.job_id(request), body.to))
 
 

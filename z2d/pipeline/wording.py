@@ -32,6 +32,11 @@ def clock(milliseconds: int) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
+def plural(count: int, one: str) -> str:
+    """A number with its word: 1 topic, 0 topics."""
+    return f"{count} {one if count == 1 else one + 's'}"
+
+
 def sentence(text: str) -> str:
     """A message as one sentence: it begins large and ends with a mark."""
     text = " ".join(text.split())

@@ -83,16 +83,39 @@ _MOVE_LAST = """
 """
 
 
-async def move(db: Database, job_id: int, to: Literal["first", "last"]) -> JobSummary:
-    """Before or behind all other jobs of the queue, whatever their priority. Holds until its priority is set.
+# One place up or down among the jobs that are due. Up to its new neighbours everybody gets a rank of their present
+# order, because between two jobs that stand by priority and time there is no rank. `$2`: -1.5 up, 1.5 down.
+_MOVE_BY_ONE = """
+    WITH line AS (
+        SELECT id, rank, row_number() OVER (ORDER BY rank, priority DESC, run_after, id) AS place
+        FROM jobs WHERE status = 'QUEUED' AND deleted_at IS NULL AND (run_after <= now() OR id = $1)
+    ), head AS (
+        SELECT id, row_number() OVER (ORDER BY CASE WHEN id = $1 THEN place + $2::real ELSE place END) AS place
+        FROM line WHERE place <= (SELECT place + greatest($2::real, 0) FROM line WHERE id = $1)
+    )
+    UPDATE jobs j SET rank = h.place - 1 - (SELECT count(*) FROM head)
+        + (SELECT least(coalesce(min(rank), 0), 0) FROM line WHERE id NOT IN (SELECT id FROM head))
+    FROM head h WHERE j.id = h.id AND (SELECT count(*) FROM head) <= $3
+"""
+_MOST_PASSED = 1000
+_STEPS = {"up": -1.5, "down": 1.5}
 
-    Raises `JobNotFound`, and `Conflict` when the job is not in the queue.
+
+async def move(db: Database, job_id: int, to: Literal["first", "last", "up", "down"]) -> JobSummary:
+    """Before or behind all other jobs of the queue, whatever their priority, or past the next one in either direction.
+
+    The place holds until the job's priority is set; by `up` and `down` that of the jobs before it too. Raises
+    `JobNotFound`, and `Conflict` when the job is not in the queue, or too far behind to be moved by one.
     """
     async with db.transaction() as connection:
         await connection.execute(_ONE_MOVER)
         row = await lock_job(connection, job_id)
         _must_wait(job_id, JobStatus(row["status"]), "be moved")
-        await connection.execute(_MOVE_FIRST if to == "first" else _MOVE_LAST, job_id)
+        if to in _STEPS:
+            if await connection.execute(_MOVE_BY_ONE, job_id, _STEPS[to], _MOST_PASSED) == "UPDATE 0":
+                raise Conflict(f"Job {job_id} has more than {_MOST_PASSED} before it: move it to the front first.")
+        else:
+            await connection.execute(_MOVE_FIRST if to == "first" else _MOVE_LAST, job_id)
     return await summary(db, job_id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from z2d.store.claims import SITE_IS_TRIED
 from z2d.store.database import Database
 from z2d.store.queue import ALIVE_WITHIN_S, QUEUE_POSITION
 from z2d.wire.control import QueueMode, Why, WhyCode
@@ -16,7 +17,7 @@ _FACTS = f"""
     SELECT j.id, j.status, j.display_status, j.outcome, j.wait_reason, j.stage, j.progress, j.attempt, j.max_attempts,
         j.error_class, j.error_message, j.duplicate_of, j.cancel_requested_by, j.site, now() AS now,
         nullif(j.run_after, 'infinity') AS run_after, w.hostname, {QUEUE_POSITION} AS position,
-        g.not_before AS gate_until, g.reason AS gate_reason,
+        g.not_before AS gate_until, g.reason AS gate_reason, {SITE_IS_TRIED} AS site_tried,
         (SELECT count(*) FROM jobs r WHERE r.worker_id IS NOT NULL AND r.site = j.site) AS site_busy,
         (SELECT site_slots FROM queue_settings) AS site_slots,
         coalesce((SELECT mode FROM queue_settings), 'ACTIVE') AS mode,
@@ -138,7 +139,7 @@ def _could_start(facts: Any) -> Reason:
         until, said = facts["gate_until"], f"{facts['site']} ({facts['gate_reason']})"
         if until > facts["now"]:
             return WhyCode.SITE, f"Its site is left alone and is tried again {_in(until, facts['now'])}: {said}.", until
-        if facts["site_busy"]:
+        if facts["site_tried"]:
             return WhyCode.SITE, f"Its site is tried with one job at a time until one succeeds: {said}.", None
     if not facts["room"]:
         return WhyCode.DISK_FULL, "The disk is too full to begin anything; free some room and the queue goes on.", None

@@ -41,7 +41,9 @@ class JobChanges(Wire):
 class MoveRequest(Wire):
     """Body of `POST /api/jobs/{id}/move`. The place holds until the job's priority is set."""
 
-    to: Literal["first", "last"]
+    to: Literal["first", "last", "up", "down"] = Field(
+        description="Before or behind all others, whatever their priority; or past the next one in either direction"
+    )
 
 
 class QueueChanges(Wire):

@@ -17,6 +17,7 @@ from z2d.media import process
 from z2d.pipeline.folders import ANSWERS
 from z2d.pipeline.progress import Report
 from z2d.pipeline.stage import Done, Retry, Skipped, Work
+from z2d.pipeline.wording import plural
 from z2d.wire.jobs import LogLevel, StageName
 from z2d.wire.library import Analysis, Artefact, FileKind, ModelUse, Transcript
 from z2d.wire.reasons import ErrorClass
@@ -63,10 +64,15 @@ class AnalysisStage:
             raise Retry(ErrorClass.UNKNOWN, "The analysis left no usable result.") from error
         asked.unlink(missing_ok=True)
         placed = work.folder.place(answer, "analysis/analysis.json")
-        basis = f"{len(request.cues)} cues" if request.cues else "title and description"
+        basis = plural(len(request.cues), "cue") if request.cues else "title and description"
+        counts = (
+            plural(len(analysis.insights), "key passage"),
+            plural(len(analysis.topics), "topic"),
+            plural(len(analysis.chapters), "chapter"),
+            plural(len(analysis.keywords), "keyword"),
+        )
         work.say(
-            f"Analysed {basis}: {len(analysis.insights)} key passages, {len(analysis.topics)} topics, "
-            f"{len(analysis.chapters)} chapters, {len(analysis.keywords)} keywords.",
+            f"Analysed {basis}: {', '.join(counts)}.",
             grounded=f"{analysis.grounding_verified} of {analysis.grounding_total}",
             backend=analysis.backend,
         )

@@ -23,6 +23,8 @@ PICTURES = {"jpeg_pipe": "jpg", "png_pipe": "png", "webp_pipe": "webp"}
 """ffmpeg's names of what a thumbnail may be, and the extension each gets."""
 FORMAT = {"audio_only", "max_height", "container", "codec"}
 """The options that choose a format."""
+ONLY_FORMAT = "0"
+"""What yt-dlp calls the format of an address that has but one."""
 SMALL_HEIGHT = 480
 """Picture height asked for when the wanted format is too large."""
 
@@ -70,9 +72,9 @@ class DownloadStage:
 
     async def _fetch_or_fall_back(self, work: Work) -> Path:
         options, metadata = work.job.options, work.metadata()
-        if metadata.format_id:
-            size = f", {metadata.width}x{metadata.height}" if metadata.width and metadata.height else ""
-            work.say(f"Fetching format {metadata.format_id}{size}.")
+        size = f"{metadata.width}x{metadata.height}" if metadata.width and metadata.height else ""
+        chosen = f"format {metadata.format_id}" if metadata.format_id not in (None, ONLY_FORMAT) else ""
+        work.say(f"Fetching {', '.join(filter(None, (chosen, size))) or 'the file'}.")
         try:
             return await self._fetch(work, options)
         except MediaFault as fault:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from z2d.media.admission import media_key
 from z2d.pipeline import local, wording
@@ -95,7 +96,10 @@ async def _a_list(work: Work, found: Listing) -> Done:
 def _tell(work: Work, metadata: Metadata) -> None:
     length = wording.clock(metadata.duration_ms) if metadata.duration_ms else "unknown length"
     by = f" by {metadata.channel}" if metadata.channel else ""
-    work.say(f"Found “{metadata.title}”{by}, {length}, on {metadata.extractor}.", media_key=metadata.media_key)
+    # the extractors of plain pages have names that tell a person nothing
+    plain = metadata.extractor in ("generic", "html5mediaembed")
+    where = urlsplit(metadata.webpage_url).hostname if plain else metadata.extractor
+    work.say(f"Found “{metadata.title}”{by}, {length}, on {where}.", media_key=metadata.media_key)
     offered = []
     if metadata.subtitles.manual:
         offered.append(f"subtitles in {', '.join(metadata.subtitles.manual[:8])}")
@@ -103,7 +107,7 @@ def _tell(work: Work, metadata: Metadata) -> None:
         offered.append(f"automatic captions in {', '.join(metadata.subtitles.auto[:8])}")
     own = [chapter for chapter in metadata.chapters if chapter.origin == "source"]
     if own:
-        offered.append(f"{len(own)} chapters")
+        offered.append(wording.plural(len(own), "chapter"))
     work.say(f"The site offers {'; '.join(offered)}." if offered else "The site offers no captions and no chapters.")
     if marked := len(metadata.chapters) - len(own):
-        work.say(f"SponsorBlock knows {marked} passages of it.")
+        work.say(f"SponsorBlock knows {wording.plural(marked, 'passage')} of it.")

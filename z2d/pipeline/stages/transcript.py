@@ -143,8 +143,9 @@ class TranscriptStage:
         data = transcript.model_dump_json(indent=1).encode()
         written = await asyncio.to_thread(work.folder.write, "transcript/transcript.json", data)
         share = f", {transcript.coverage:.0%} of the video" if transcript.coverage is not None else ""
+        words, cues = wording.plural(transcript.words, "word"), wording.plural(transcript.segments, "cue")
         work.say(
-            f"Transcript: {_origin(transcript)}, {transcript.words} words in {transcript.segments} cues{share}.",
+            f"Transcript: {_origin(transcript)}, {words} in {cues}{share}.",
             language=transcript.language,
             source=transcript.source.value,
         )
