@@ -14,9 +14,10 @@ from tests.store.making import job, publication
 from z2d.backup import faults
 from z2d.backup.manifest import Manifest
 from z2d.backup.restore import Restored, check_usable, restore
+from z2d.backup.verify import rehearse
 from z2d.postgres import contents
 from z2d.postgres.clients import other_database
-from z2d.store import claims, rescue, results, workers
+from z2d.store import claims, migrations, rescue, results, workers
 from z2d.store.database import Database
 from z2d.store.migrations import SCHEMA_VERSION, migrate
 from z2d.wire.jobs import JobStatus
@@ -92,6 +93,21 @@ async def test_nothing_is_restored_over_jobs_or_strangers_tables(
     await restored(world, empty_dsn, made.name)
     with pytest.raises(faults.NotEmpty, match=f"holds {made.tables['jobs'].rows} jobs"):
         await restored(world, empty_dsn, made.name)
+
+
+async def test_into_a_newer_version_it_is_migrated(
+    world: World, db: Database, fill: Fill, empty_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill()
+    made = (await world.back_up()).manifest
+    plan = migrations.load_plan()
+    step = migrations.Migration(plan.version + 1, "next", "ALTER TABLE jobs ADD COLUMN mood text DEFAULT 'calm'")
+    newer = migrations.Plan(f"{plan.whole}\n{step.sql};", (*plan.steps, step))
+    monkeypatch.setattr(migrations, "load_plan", lambda: newer)
+    assert (await restored(world, empty_dsn, made.name)).schema_version == newer.version
+    assert await ask(empty_dsn, "SELECT DISTINCT mood FROM jobs") == "calm"
+    again = await rehearse(world.folder, made.name, scratch=world.scratch, binaries=None, say=world.steps.append)
+    assert again.schema_version == newer.version
 
 
 async def test_a_daemon_on_the_database_is_in_the_way(world: World, empty_dsn: str) -> None:
