@@ -22,13 +22,20 @@ def alive(pid: int) -> bool:
 
 
 def working_in(folder: Path) -> list[int]:
-    """The pids of all processes whose working folder is `folder`, whichever way its path is written."""
-    found, folder = [], folder.resolve()
+    """The pids of all processes whose working folder is `folder`: the folder itself, not one of the same name.
+
+    Paths prove nothing here: a container's server works in a folder that is called like ours, and is in our /proc.
+    """
+    try:
+        wanted = folder.stat()
+    except OSError:
+        return []
+    found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            if (entry / "cwd").readlink() == folder and alive(int(entry.name)):
+            if os.path.samestat((entry / "cwd").stat(), wanted) and alive(int(entry.name)):
                 found.append(int(entry.name))
         except OSError:  # gone meanwhile, or another user's
             continue
