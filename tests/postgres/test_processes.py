@@ -41,7 +41,7 @@ def test_a_container_s_folder_of_the_same_name_is_not_ours(tmp_path: Path) -> No
     theirs.mkdir()
     inside = f"mount --bind {theirs} {ours} && cd {ours} && touch there && exec sleep 60"
     with sleeper("unshare", "--mount", "sh", "-c", inside, cwd=tmp_path) as pid:
-        eventually_sync(lambda: (theirs / "there").exists(), what="the container")
+        eventually_sync((theirs / "there").exists, what="the container")
         eventually_sync(lambda: Path(f"/proc/{pid}/cwd").readlink() == ours, what="its working folder")
         assert processes.working_in(theirs) == [pid]
         assert processes.working_in(ours) == []
