@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 URL    ?=
 READY  := $(VENV)/.ready
 
-.PHONY: help run test test-all check format docs bench wheel deb systemd-test constraints clean
+.PHONY: help run test test-all check format docs pictures bench wheel deb systemd-test constraints clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ format: $(READY) ## write the format that check wants
 
 docs: $(READY)   ## write the reference pages from the code
 	@$(BIN)/python -m docs.reference
+
+pictures: $(READY) ## draw the pictures of the dashboard
+	@$(BIN)/python -m docs.pictures
 
 bench: $(READY)  ## what z2 costs: the daemon, the log writer, the analysis
 	@$(BIN)/python -m bench.daemon

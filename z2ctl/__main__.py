@@ -8,9 +8,9 @@ from typing import Any
 
 def main() -> int:
     """Run one command; the exit code is that of the contract (see `z2ctl.cli.app`)."""
-    from z2ctl.cli.app import run
+    from z2ctl.cli.app import Neighbour, run
 
-    return run(dashboard=_dashboard)
+    return run(neighbour=Neighbour(_dashboard, _keys))
 
 
 def _dashboard(*args: Any, **options: Any) -> int:
@@ -18,6 +18,13 @@ def _dashboard(*args: Any, **options: Any) -> int:
     from z2ctl.tui.app import run
 
     return run(*args, **options)
+
+
+def _keys() -> tuple[list[tuple[str, str, str, str]], list[str]]:
+    """The keys of the dashboard, likewise."""
+    from z2ctl.tui.settings import key_table
+
+    return key_table()
 
 
 if __name__ == "__main__":

@@ -588,7 +588,11 @@ def showcase(fake: FakeApi, jobs: int = 1245) -> None:
     for number in range(jobs - 5):
         status = "FAILED" if number % 19 == 3 else "CANCELLED" if number % 37 == 5 else "COMPLETED"
         fake.add(status, ago_s=600 + (jobs - number) * 700)
-    fake.details[max(fake.jobs, default=1)] = rich_detail()
+    rich = fake.jobs[max(fake.jobs)] if fake.jobs else fake.add(ago_s=1300)
+    rich.update(zip(("title", "channel", "duration_ms"), TITLES[0], strict=True))
+    fake.details[rich["id"]] = rich_detail()
+    for stage in STAGES:
+        fake.log(rich["id"], f"Begun: {stage}", f"Done: {stage}", stage=stage)
     for number in range(3):
         fake.add("QUEUED", ago_s=50 - number)
     first = fake.add("RUNNING", ago_s=72, progress=0.62)

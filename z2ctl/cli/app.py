@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
@@ -23,6 +23,7 @@ DONE, FAILED, USAGE, UNREACHABLE, NOT_FOUND, REFUSED, TIMEOUT, INTERRUPTED = 0, 
 # verb -> module of z2ctl.cli that defines it, in the order of the help page
 VERBS = {
     "tui": "dashboard",
+    "keys": "dashboard",
     "run": "run",
     "submit": "submit",
     "list": "jobs",
@@ -58,6 +59,15 @@ VERBS = {
 }
 
 
+class Neighbour(NamedTuple):
+    """What the verbs need of the dashboard. It is handed in, because command line and dashboard are neighbours."""
+
+    dashboard: Callable[..., int] | None = None
+    """Opens it (`z2ctl.tui.app.run`)."""
+    keys: Callable[[], tuple[list[tuple[str, str, str, str]], list[str]]] | None = None
+    """Place, id, keys, words of each of its actions, and what is wrong in tui.toml (`z2ctl.tui.settings.key_table`)."""
+
+
 class App:
     """What the verbs share: where the daemon is, and how to print. Nothing is read or opened before it is needed."""
 
@@ -68,11 +78,10 @@ class App:
         socket_path: Path | None,
         token_file: Path | None,
         ascii_only: bool,
-        dashboard: Callable[..., int] | None = None,
+        neighbour: Neighbour | None = None,
     ) -> None:
         self.ascii_only = ascii_only
-        self.dashboard = dashboard
-        """Opens the dashboard (`z2ctl.tui.app.run`); handed in, because command line and dashboard are neighbours."""
+        self.dashboard, self.keys = neighbour or Neighbour()
         self._place = {"url": url, "socket_path": socket_path, "token_file": token_file}
         self.socket_path = socket_path
         self.out = Output(ascii_only=ascii_only)
@@ -149,7 +158,7 @@ def cli(
     """
     if url and socket_path:
         raise click.UsageError("--url and --socket name two daemons: give one of them.")
-    app = App(url=url, socket_path=socket_path, token_file=token_file, ascii_only=ascii_only, dashboard=ctx.obj)
+    app = App(url=url, socket_path=socket_path, token_file=token_file, ascii_only=ascii_only, neighbour=ctx.obj)
     ctx.obj = app
     if ctx.invoked_subcommand is not None:
         return
@@ -184,16 +193,16 @@ def leave(code: int) -> NoReturn:
     raise click.exceptions.Exit(code)
 
 
-def run(args: list[str] | None = None, *, dashboard: Callable[..., int] | None = None) -> int:
+def run(args: list[str] | None = None, *, neighbour: Neighbour | None = None) -> int:
     """Run one command line (default: the process's own) and give its exit code.
 
-    `dashboard` is `z2ctl.tui.app.run`, or something that loads it when called; without it there is no `tui` verb.
+    `neighbour` loads the dashboard when it is called; without one the verbs `tui` and `keys` do nothing.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        result = cli.main(args, prog_name="z2ctl", standalone_mode=False, auto_envvar_prefix="Z2CTL", obj=dashboard)
+        result = cli.main(args, prog_name="z2ctl", standalone_mode=False, auto_envvar_prefix="Z2CTL", obj=neighbour)
     except click.exceptions.Abort:
         say("Interrupted.")
         return INTERRUPTED

@@ -336,7 +336,7 @@ def _made_by(found: Json) -> Iterator[Doc]:
     yield note(f"{good} of {total} passages are the speaker's own words (✓).")
     if found.get("basis") == "description":
         yield Doc((Span(" "),), "There was no transcript: this rests on the description alone.", "warning")
-    yield from _origin(analysis_origin(found))
+    yield from _origin([(name, value) for name, value in analysis_origin(found) if name != "found again"])
 
 
 def _origin(facts: Facts) -> Iterator[Doc]:

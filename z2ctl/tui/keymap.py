@@ -36,7 +36,7 @@ KEYS: tuple[Key, ...] = (
     Key("list", "list.new", "n", "new", "Submit a URL (or paste it anywhere)", "New"),
     Key("list", "list.many", "N", "many", "Submit many URLs"),
     Key("list", "list.open", "enter", "open", "Open the job"),
-    Key("list", "list.search", "slash", "search", "Search title, channel, id, URL", "Search"),
+    Key("list", "list.search", "slash", "search", "Search, or filter: status:failed age<7d", "Search"),
     Key("list", "list.tab.next", "f", "turn_tab(1)", "Next status tab", "Filter"),
     Key("list", "list.tab.previous", "F", "turn_tab(-1)", "Previous status tab"),
     Key("list", "list.tab.all", "1", "tab('all')", "All jobs"),
@@ -236,3 +236,16 @@ def _signs() -> frozenset[str]:
 def _long_name(key: str) -> str:
     """A single sign by the name Textual knows it by ("/" is "slash")."""
     return next(iter(Binding.make_bindings([Binding(key, "")]))).key
+
+
+def shown(keys: str) -> str:
+    """Keys as a person writes them: "slash,ctrl+d" is "/ ctrl+d"."""
+    return " ".join(_sign(key) for key in keys.split(","))
+
+
+@cache
+def _sign(key: str) -> str:
+    if key == "comma":
+        return ","
+    signs = [chr(code) for code in range(33, 127) if not chr(code).isalnum() and chr(code) != ","]
+    return next((sign for sign in signs if _long_name(sign) == key), key)

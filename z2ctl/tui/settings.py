@@ -84,6 +84,16 @@ def read_settings(path: Path) -> Settings:
     return Settings(**given, faults=tuple(f"{path}: {fault}" for fault in faults))
 
 
+def key_table(env: Mapping[str, str] = os.environ) -> tuple[list[tuple[str, str, str, str]], list[str]]:
+    """Place, id, keys as they are bound, and words of every action; and what is wrong in the file."""
+    settings = read_settings(config_file(env))
+    rows = [
+        (keymap.SCOPES[key.scope], key.id, keymap.shown(settings.keys.get(key.id, key.keys)), key.words)
+        for key in keymap.KEYS
+    ]
+    return rows, list(settings.faults)
+
+
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """`list.new = "x"` in TOML is a table in a table: back to names with dots."""
     flat: dict[str, Any] = {}

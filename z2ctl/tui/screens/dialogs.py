@@ -45,6 +45,11 @@ def note(text: str) -> Static:
     return Static(Content(text), classes="note", markup=False)
 
 
+def hint(text: str) -> Static:
+    """Which keys work in a dialog."""
+    return Static(Content(text), classes="note hint", markup=False)
+
+
 class Confirm(Dialog[str]):
     """A question whose safe answer has the focus: enter does nothing bad, y does it. Answers "yes", or "also" for the
     further thing that `also` offers.
@@ -274,7 +279,7 @@ class Reader(Dialog[None]):
         """The text."""
         with self.box(self._title):
             yield note(self._text)
-            yield note("esc closes")
+            yield hint("esc closes")
 
 
 class Help(Dialog[None]):

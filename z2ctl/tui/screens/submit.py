@@ -19,7 +19,7 @@ from textual.widgets import Input, Static, TextArea
 
 from z2ctl import text as words
 from z2ctl.tui import work
-from z2ctl.tui.screens.dialogs import Dialog, note
+from z2ctl.tui.screens.dialogs import Dialog, hint, note
 from z2ctl.tui.throttle import Debounce
 from z2d.wire import errors
 
@@ -80,7 +80,7 @@ class Submit(Dialog[tuple[str, Any]]):
             field.cursor_blink = False
             yield field
             yield Static("", id="verdict", classes="note", markup=False)
-            yield note("enter submits · esc closes · N in the list submits many")
+            yield hint("enter submits · esc closes · N in the list submits many")
 
     def on_mount(self) -> None:
         """Ready to type or to paste."""
@@ -174,7 +174,7 @@ class SubmitMany(Dialog[list[str]]):
             area.cursor_blink = False
             yield area
             yield Static("", id="verdict", classes="note", markup=False)
-            yield note("ctrl+s submits · esc closes")
+            yield hint("ctrl+s submits · esc closes")
 
     def on_mount(self) -> None:
         """Ready to type or to paste."""

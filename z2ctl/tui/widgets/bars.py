@@ -101,7 +101,7 @@ class Rule(Painted):
         """The one line."""
         width = self.size.width
         role = "bar" if self.lit else "rail"
-        left = [Span("─ ", role), *self.left, Span(" ")]
+        left = [Span("─ ", role), *self.left, Span(" ")] if self.left else []
         right = [Span(" "), *self.right, Span(" ─", role)] if self.right else []
         return self.strip(between(left, right, width, Span("─", role)), width)
 
