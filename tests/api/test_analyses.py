@@ -43,7 +43,9 @@ async def test_completed_jobs_are_queued_by_filter_or_id_and_others_refused(seed
     foretold = await seeded.call("POST", "/api/analyze", json={"filter": "tag:talks", "dry_run": True})
     assert foretold == (200, {"done": [1], "refused": [], "next_after": None})
     assert (await seeded.call("GET", "/api/jobs/1"))[1]["status"] == "COMPLETED"
-    status, answer = await seeded.call("POST", "/api/analyze", json={"ids": [1, 2, 4, 77], "language": "de"})
+    status, answer = await seeded.call(
+        "POST", "/api/analyze", json={"ids": [1, 2, 4, 77], "language": "de", "analysis": "offline"}
+    )
     assert (status, answer["done"]) == (200, [1])
     assert [(one["id"], one["code"]) for one in answer["refused"]] == [
         (2, "conflict"),
@@ -51,7 +53,8 @@ async def test_completed_jobs_are_queued_by_filter_or_id_and_others_refused(seed
         (77, "conflict"),
     ]
     _, job = await seeded.call("GET", "/api/jobs/1")
-    assert (job["status"], job["priority"], job["options"]["analysis_language"]) == ("QUEUED", -10, "de")
+    assert (job["status"], job["priority"]) == ("QUEUED", -10)
+    assert (job["options"]["analysis_language"], job["options"]["analysis"]) == ("de", "offline")
     done = {stage["stage"]: stage["status"] for stage in job["stages"]}
     assert (done["download"], done["analysis"]) == ("DONE", "PENDING")
     assert await seeded.call("POST", "/api/analyze", json={"filter": "tag:talks"}) == (

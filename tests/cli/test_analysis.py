@@ -68,6 +68,13 @@ def test_a_refusal_is_said_and_gives_the_exit_code(daemon: FakeDaemon, z2ctl: Z2
 def test_ids_or_a_filter(z2ctl: Z2ctl) -> None:
     assert z2ctl("analyze").code == 2
     assert z2ctl("analyze", 1, "--filter", "tag:talk").code == 2
+    assert z2ctl("analyze", 1, "--analysis", "magic").code == 2
+
+
+def test_a_job_kept_from_the_model_can_be_given_to_it(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.canned["/api/analyze"] = [{"done": [1], "refused": [], "next_after": None}]
+    assert z2ctl("analyze", 1, "--analysis", "auto").code == 0
+    assert daemon.asked[-1][2] == {"priority": -10, "dry_run": False, "ids": [1], "analysis": "auto"}
 
 
 def test_a_job_shows_where_its_analysis_comes_from(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

@@ -9,6 +9,7 @@ from tests.site import Site
 from z2d.speech.local import PocketSphinx
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_first_without_an_engine_then_with_one(daemon: Daemon, site: Site) -> None:
     """What the reason says helps: after it, one retry makes the transcript, and nothing is fetched again."""

@@ -22,6 +22,11 @@ REFUSED = 5
 @click.option("--filter", "condition", metavar="FILTER", help="The jobs that this finds, as in 'z2ctl list FILTER'.")
 @click.option("--language", metavar="CODE", help="Language in which a language model is to write, like de.")
 @click.option(
+    "--analysis",
+    type=click.Choice(["auto", "offline"]),
+    help="Whether a language model may do it; without this, as each job was submitted.",
+)
+@click.option(
     "--priority",
     type=click.IntRange(-100, 100),
     default=-10,
@@ -32,7 +37,13 @@ REFUSED = 5
 @json_option
 @click.pass_obj
 def analyze_command(
-    app: App, job_ids: tuple[int, ...], condition: str | None, language: str | None, priority: int, dry_run: bool
+    app: App,
+    job_ids: tuple[int, ...],
+    condition: str | None,
+    language: str | None,
+    analysis: str | None,
+    priority: int,
+    dry_run: bool,
 ) -> None:
     """Analyse completed jobs again, by what is configured now. Nothing is fetched again.
 
@@ -45,6 +56,7 @@ def analyze_command(
     asked: dict[str, Any] = {"priority": priority, "dry_run": dry_run}
     asked |= {"ids": list(dict.fromkeys(job_ids))} if job_ids else {"filter": condition}
     asked |= {"language": language} if language else {}
+    asked |= {"analysis": analysis} if analysis else {}
     after, done, refused = 0, 0, 0
     while True:
         answer = client.analyze(**asked, **({"after": after} if after else {}))

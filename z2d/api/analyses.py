@@ -33,7 +33,8 @@ async def analyze(request: web.Request, query: NoQuery, body: AnalyzeRequest) ->
     ids, next_after = await _chosen(db, body)
     refused = [_unfit(job_id) for job_id in body.ids or () if job_id not in ids]
     done: list[int] = []
-    options: dict[str, Any] = {"analysis_language": body.language} if body.language else {}
+    wanted = {"analysis_language": body.language, "analysis": body.analysis}
+    options: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     for job_id in ids:
         if body.dry_run:
             done.append(job_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -27,5 +27,8 @@ class AnalyzeRequest(Wire):
     priority: int = Field(-10, ge=-100, le=100, description="Of the jobs in the queue; new submissions have 0")
     language: LanguageTag | None = Field(
         None, description="Language in which a language model is to write; null: as each job has it"
+    )
+    analysis: Literal["auto", "offline"] | None = Field(
+        None, description="Whether a language model may do it, if one is configured; null: as each job has it"
     )
     dry_run: bool = Field(False, description="Say which jobs it would be; change nothing")
