@@ -130,7 +130,10 @@ async def test_a_lie_is_dropped_and_counted(model: FakeModel, lie: dict[str, Any
         assert all("does lose" not in one.quote for one in found.insights)
     assert [(one.text, one.quote) for one in found.insights] == [("It was tested in the desert.", TALK[0])]
     assert (found.grounding_total, found.grounding_verified) == (2, 1)
-    assert found.warnings == ["1 of 2 statements of the model were dropped: nobody says that there."]
+    assert found.warnings == [
+        "1 of 2 statements of the model were dropped: nobody says that there.",
+        "Nothing of the model's summary could be kept: the short one is that of the offline analysis.",
+    ]
 
 
 async def test_a_claim_with_a_number_that_nobody_says_gives_way_to_what_is_said(model: FakeModel) -> None:

@@ -51,7 +51,7 @@ def analysis(whole: Whole, digest: tuple[Digest, list[Claim]] | None) -> Analysi
             "chapters": _chapters(whole),
             "grounding_total": whole.found.offered + len(lent),
             "grounding_verified": whole.found.kept + len(lent),
-            "warnings": [*whole.offline.warnings, *_warnings(whole)],
+            "warnings": [*whole.offline.warnings, *_warnings(whole), *_stand_ins(whole, statements)],
         }
     )
 
@@ -186,6 +186,13 @@ def _said_in(whole: Whole, begin: int, end: int) -> str | None:
     """The weightiest point of a stretch."""
     inside = [point for point in whole.points if begin <= point.place.span.start_ms < end]
     return max(inside, key=lambda point: point.weight).text if inside else None
+
+
+def _stand_ins(whole: Whole, statements: list[Claim]) -> list[str]:
+    """That the summary is not the model's, where nothing that it wrote as one could be kept."""
+    if statements or not whole.found.kept:
+        return []
+    return ["Nothing of the model's summary could be kept: the short one is that of the offline analysis."]
 
 
 def _warnings(whole: Whole) -> list[str]:
