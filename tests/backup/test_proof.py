@@ -16,6 +16,7 @@ import pytest
 from tests.backup.conftest import World
 from tests.store.making import job
 from tests.support import eventually
+from z2d.backup import create as making
 from z2d.backup import faults
 from z2d.backup.verify import check_dump, rehearse
 from z2d.postgres import contents
@@ -143,7 +144,7 @@ async def test_an_old_server_and_missing_programs(world: World) -> None:
 
 async def test_a_full_disk_keeps_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10**9, 10**9, 1000))
-    with pytest.raises(faults.NoRoom, match="has 1000 bytes free"):
+    with pytest.raises(faults.NoRoom, match=r"has 1\.0 kB free"):
         await world.back_up()
     assert list(world.folder.path.iterdir()) == []
 
@@ -155,6 +156,12 @@ async def test_a_migration_is_rehearsed_on_a_copy(world: World, db: Database, fi
     assert (done.manifest, done.schema_version) == (made, SCHEMA_VERSION)
     assert done.rows == {name: table.rows for name, table in made.tables.items()}
     assert "migrating from schema version 1" in world.steps
+
+
+async def test_a_long_dump_tells_how_far_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "TELL_S", 0.01)
+    await world.back_up()
+    assert any(step.endswith("B written") for step in world.steps)
 
 
 async def test_a_scratch_database_that_was_left_behind_goes_at_the_next_time(world: World) -> None:

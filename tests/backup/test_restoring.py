@@ -91,7 +91,7 @@ async def test_nothing_is_restored_over_jobs_or_strangers_tables(
         await restored(world, empty_dsn, made.name)
     await ask(empty_dsn, "DROP TABLE mine")
     await restored(world, empty_dsn, made.name)
-    with pytest.raises(faults.NotEmpty, match=f"holds {made.tables['jobs'].rows} jobs"):
+    with pytest.raises(faults.NotEmpty, match=f"holds {made.tables['jobs'].rows} jobs, and"):
         await restored(world, empty_dsn, made.name)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.support import ROOT, eventually_sync
 from z2ctl.client import Client, Endpoint
+from z2d.postgres import clients
 from z2d.wire.errors import Z2Error
 
 START_S = 60.0
@@ -110,3 +111,9 @@ def environments() -> Iterator[tuple[int, bytes]]:
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 yield int(entry.name), (entry / "environ").read_bytes()
+
+
+def told(dump: Path) -> bytes:
+    """Everything a dump says, uncompressed."""
+    program = clients.find(None, 18).folder / "pg_restore"
+    return subprocess.run([program, "-f", "-", dump], capture_output=True, check=True, timeout=60).stdout

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Daemon
+from tests.e2e.harness import Daemon, told
 from tests.site import Site
 from tests.support import ROOT, eventually_sync, short_tmp
-from z2d.postgres import clients
 
 GUIDE = ROOT / "docs/guide/backup.md"
 
@@ -29,12 +28,6 @@ def elsewhere() -> Iterator[Daemon]:
         finally:
             if own.process is not None and own.process.poll() is None:
                 own.stop()
-
-
-def told(dump: Path) -> bytes:
-    """Everything a dump says, uncompressed."""
-    program = clients.find(None, 18).folder / "pg_restore"
-    return subprocess.run([program, "-f", "-", dump], capture_output=True, check=True, timeout=60).stdout
 
 
 @pytest.mark.slow

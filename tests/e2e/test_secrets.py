@@ -59,7 +59,13 @@ async def test_secrets_are_used_and_never_told(daemon: Daemon) -> None:
     assert PASSWORD not in told
     assert COOKIE not in told
     assert not [line for line in seen if PASSWORD.encode() in line or COOKIE.encode() in line]
+    name = (await asyncio.to_thread(daemon.z2ctl, "backup", "create", "--media", "copy")).stdout.strip()
     await asyncio.to_thread(daemon.stop)
+    dump = daemon.folder / "state/backups" / f"{name}.dump"
+    backed_up = await asyncio.to_thread(told, dump)
+    assert b"COPY public.jobs" in backed_up
+    assert PASSWORD.encode() not in backed_up
+    assert COOKIE.encode() not in backed_up
     state = daemon.folder / "state"
     secrets = (PASSWORD.encode(), COOKIE.encode())
     holding = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,7 +16,8 @@ from pathlib import Path
 from z2d.backup.faults import BackupTrouble, NoDatabase, NoRoom, ProgramsNotFound
 from z2d.backup.folder import BackupFolder, Keep
 from z2d.backup.manifest import DumpFile, Manifest, Origin, TableCount
-from z2d.backup.media import Mode, Roots, belonging, in_threads, keep
+from z2d.backup.media import TELL_S, Mode, Roots, Say, belonging, in_threads, keep
+from z2d.pipeline.wording import size
 from z2d.postgres import clients, contents
 from z2d.postgres.clients import Clients
 from z2d.postgres.contents import About, Table
@@ -25,7 +27,6 @@ from z2d.store import backups
 from z2d.store.backups import KnownFile
 from z2d.store.database import trouble_is_unavailable
 
-Say = Callable[[str], None]
 _DUMP_SHARE = 0.5  # of the database's size: what a dump takes at most (indexes are not in it, and it is compressed)
 
 
@@ -57,7 +58,7 @@ async def create(
         say("listing files" if media == "list" else "keeping files")
         files = belonging(known, roots)
         found = [
-            file async for file in in_threads(files if media == "list" else keep(files, roots, folder, media, say))
+            file async for file in in_threads(files if media == "list" else keep(files, roots, folder, media, say), say)
         ]
         made = Manifest(
             name=name,
@@ -91,11 +92,12 @@ async def _dump(
                 raise NoDatabase("the database holds nothing of z2 yet: there is nothing to back up")
             by = await find_clients(binaries, about.server_major)
             _check_room(folder, about)
-            say(f"dumping the database ({about.size_bytes} bytes) with pg_dump {by.major}")
+            say(f"dumping the database ({size(about.size_bytes)}) with pg_dump {by.major}")
             if by.major > about.server_major:
                 say(f"for want of pg_dump {about.server_major}: to restore it takes PostgreSQL {by.major} or newer")
             try:
-                await dump(dsn, by, part, namespace=about.namespace, snapshot=snapshot)
+                async with _growth_told(part, say):
+                    await dump(dsn, by, part, namespace=about.namespace, snapshot=snapshot)
             except ProgramFailed as failed:
                 # the program tells its reason in words only
                 full = "No space left on device" in str(failed)
@@ -106,6 +108,27 @@ async def _dump(
                 ) from None
             say("counting rows")
             return about, by, await contents.census(connection, about.namespace), await backups.files(connection)
+
+
+@asynccontextmanager
+async def _growth_told(part: Path, say: Say) -> AsyncIterator[None]:
+    """Tell now and then how much has been written, for the time of the block."""
+
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(TELL_S)
+            say(f"{size(_size(part))} written")
+
+    telling = asyncio.create_task(tell(), name="growth of the dump")
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.wait({telling}, timeout=5)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 async def find_clients(binaries: Path | None, server_major: int) -> Clients:
@@ -119,7 +142,7 @@ async def find_clients(binaries: Path | None, server_major: int) -> Clients:
 def _check_room(folder: BackupFolder, about: About) -> None:
     free = shutil.disk_usage(folder.path).free
     if free < (needed := int(about.size_bytes * _DUMP_SHARE)):
-        raise NoRoom(f"{folder.path} has {free} bytes free, and the dump may need {needed}")
+        raise NoRoom(f"{folder.path} has {size(free)} free, and the dump may need {size(needed)}")
 
 
 def describe(path: Path) -> DumpFile:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,11 +17,15 @@ from z2d.backup.faults import BackupTrouble
 from z2d.backup.folder import BackupFolder
 from z2d.backup.manifest import MediaFile
 from z2d.pipeline.folders import job_folder
+from z2d.pipeline.wording import plural
 from z2d.publish import manifest as library_manifest
 from z2d.store.backups import KnownFile
 
 Mode = Literal["list", "copy", "link"]
 T = TypeVar("T")
+Say = Callable[[str], None]
+"""Takes a step, in words for a person."""
+TELL_S = 10.0
 _BLOCK = 4 << 20
 
 
@@ -60,9 +65,7 @@ def _library_file(path: Path, roots: Roots, digest: str) -> MediaFile:
     return MediaFile(root="library", path=relative, size=path.stat().st_size, sha256=digest, kept=False)
 
 
-def keep(
-    files: Iterable[MediaFile], roots: Roots, folder: BackupFolder, mode: Mode, say: Callable[[str], None]
-) -> Iterator[MediaFile]:
+def keep(files: Iterable[MediaFile], roots: Roots, folder: BackupFolder, mode: Mode, say: Say) -> Iterator[MediaFile]:
     """Put the contents of files into the backup folder; one that is not here, or not what it was, is only listed.
 
     `link` shares the disk space with the file, `copy` does not. Raises BackupTrouble.
@@ -147,10 +150,18 @@ def bring_back(files: Iterable[MediaFile], roots: Roots, folder: BackupFolder) -
         yield file
 
 
-async def in_threads(items: Iterator[T]) -> AsyncIterator[T]:
-    """What an iterator gives that reads files: each step in a thread, so that a stop waits for one file at most."""
+async def in_threads(items: Iterator[T], say: Say) -> AsyncIterator[T]:
+    """What an iterator gives that reads files: each step in a thread, so that a stop waits for one file at most.
+
+    Now and then it is told how many there were.
+    """
+    count, told = 0, time.monotonic()
     while (item := await asyncio.to_thread(next, items, None)) is not None:
         yield item
+        count += 1
+        if time.monotonic() - told > TELL_S:
+            say(plural(count, "file"))
+            told = time.monotonic()
 
 
 def absent(known: Iterable[KnownFile], jobs: Path) -> list[KnownFile]:

@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from z2d.backup.create import Say
 from z2d.backup.faults import DaemonRunning, NoRoom, NotEmpty, TooNew
 from z2d.backup.folder import BackupFolder
 from z2d.backup.manifest import Manifest, Origin
-from z2d.backup.media import Roots, absent, bring_back, in_threads
+from z2d.backup.media import Roots, Say, absent, bring_back, in_threads
 from z2d.backup.verify import check_dump, load_and_compare
+from z2d.pipeline.wording import plural, size
 from z2d.postgres import contents
 from z2d.store import backups
 from z2d.store.database import Database, trouble_is_unavailable
@@ -42,8 +42,8 @@ def check_usable(manifest: Manifest, *, disk: Path, min_free_bytes: int) -> None
     free, needed = shutil.disk_usage(disk).free, manifest.database_bytes + min_free_bytes
     if free < needed:
         raise NoRoom(
-            f"{disk} has {free} bytes free; the database needs {manifest.database_bytes}, and {min_free_bytes} are to "
-            "stay free (Z2_MIN_FREE_BYTES)"
+            f"{disk} has {size(free)} free; the database needs {size(manifest.database_bytes)}, and "
+            f"{size(min_free_bytes)} are to stay free (Z2_MIN_FREE_BYTES)"
         )
 
 
@@ -72,7 +72,7 @@ async def restore(
     brought = 0
     if manifest.media_mode != "list":
         say("bringing files back")
-        async for _ in in_threads(bring_back(manifest.media, roots, folder)):
+        async for _ in in_threads(bring_back(manifest.media, roots, folder), say):
             brought += 1
     say("looking for the jobs' files")
     async with Database.open(dsn, size=1, application="z2d backup") as db:
@@ -106,8 +106,9 @@ async def _make_room(dsn: str) -> None:
         tables = await contents.census(connection, about.namespace)
         if jobs := tables["jobs"].rows:
             raise NotEmpty(
-                f"the database holds {jobs} jobs, and nothing is ever restored over them: name an empty database in "
-                "Z2_DATABASE_URL or an empty folder in Z2_STATE_DIR, or move the state folder's folder postgres away"
+                f"the database holds {plural(jobs, 'job')}, and nothing is ever restored over them: name an empty "
+                "database in Z2_DATABASE_URL or an empty folder in Z2_STATE_DIR, or move the state folder's folder "
+                "postgres away"
             )
         own = load_plan().relations
         if others := [name for name in await contents.relations(connection) if name not in own]:

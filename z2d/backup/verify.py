@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from z2d.backup.create import Say, describe, find_clients
+from z2d.backup.create import describe, find_clients
 from z2d.backup.faults import (
     Differs,
     DumpDamaged,
@@ -21,7 +21,7 @@ from z2d.backup.faults import (
 )
 from z2d.backup.folder import BackupFolder
 from z2d.backup.manifest import Manifest
-from z2d.backup.media import Roots, compare, in_threads
+from z2d.backup.media import Roots, Say, compare, in_threads
 from z2d.postgres import contents
 from z2d.postgres.dump import load
 from z2d.postgres.faults import ProgramFailed
@@ -120,7 +120,7 @@ async def verify(
     if roots is not None:
         say(f"reading {len(manifest.media)} files")
         wrong = []
-        async for file, state in in_threads(compare(manifest.media, roots, folder)):
+        async for file, state in in_threads(compare(manifest.media, roots, folder), say):
             if state != "same":
                 wrong.append(f"{file.root}/{file.path} ({state})")
         if wrong:

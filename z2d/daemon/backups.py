@@ -6,11 +6,11 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
-from z2d.backup.create import Made, Say, create
+from z2d.backup.create import Made, create
 from z2d.backup.faults import BackupTrouble, Busy, DaemonRunning, NoDatabase
 from z2d.backup.folder import BackupFolder, Keep, Listed
 from z2d.backup.manifest import Manifest, Origin
-from z2d.backup.media import Roots
+from z2d.backup.media import Roots, Say
 from z2d.backup.restore import Restored, check_usable, restore
 from z2d.backup.verify import Rehearsed, Verified, rehearse, verify
 from z2d.config import Settings
