@@ -83,7 +83,7 @@ def wheels() -> Path:
         part = folder.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         print(f"collecting wheels in {folder} ...", flush=True)
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version", version]
+        pip = [sys.executable, "-m", "pip", "download", "-qqq", "--only-binary=:all:", "--python-version", version]
         own = f"{wheel()}[standalone]"
         subprocess.run([*pip, "--constraint", constraints, "--dest", part, own], check=True, timeout=1200)
         (part / wheel().name).unlink()  # that of this moment is what is tried

@@ -4,6 +4,7 @@ python sockets.py https://NAME CERTIFICATE TOKEN JOB SECONDS
 """
 
 import asyncio
+import contextlib
 import json
 import ssl
 import sys
@@ -24,14 +25,10 @@ async def main(url, certificate, token, job, seconds):
                 lines = []
                 while not lines or lines[-1] != "end":
                     lines.append((await logs.receive_json(timeout=10))["type"])
-            quiet = asyncio.get_running_loop().time() + float(seconds)
-            while (left := quiet - asyncio.get_running_loop().time()) > 0:
-                try:
-                    await status.receive(timeout=left)
-                except TimeoutError:
-                    break
-                if status.closed:
-                    break
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(float(seconds)):  # its own would begin anew with every ping
+                    while not status.closed:
+                        await status.receive()
             print(json.dumps({"status": first, "logs": lines, "open": not status.closed}))
 
 

@@ -7,7 +7,7 @@ import re
 import time
 from pathlib import Path
 
-from tests.systemd.server import Server, unit
+from tests.systemd.server import PERSON, Server, unit
 
 HERE = Path(__file__).parent
 SOON = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/5\nRandomizedDelaySec=0\nAccuracySec=1s\n"
@@ -61,9 +61,10 @@ def nginx_stands_in_front(server: Server) -> str:
     assert machine.run(f"{ask} -H 'Authorization: Bearer {token}'") == "200"
     assert machine.run(f"{ask} -H 'Authorization: Bearer {token}' -H 'Origin: https://elsewhere.example'") == "403"
     through = f"SSL_CERT_FILE=/etc/ssl/z2/fullchain.pem Z2_URL=https://z2.example Z2_TOKEN={token} z2ctl"
-    [newest] = json.loads(machine.run(f"{through} list --json --limit 1 | head -1 | sed 's/.*/[&]/'"))
+    job = server.completed(server.submit())["id"]
+    assert json.loads(machine.run(f"{through} show --json {job}"))["status"] == "COMPLETED"
     machine.write("/usr/local/lib/z2-sockets.py", (HERE / "sockets.py").read_text())
-    words = f"https://z2.example /etc/ssl/z2/fullchain.pem {token} {newest['id']} {QUIET_S}"
+    words = f"https://z2.example /etc/ssl/z2/fullchain.pem {token} {job} {QUIET_S}"
     found = json.loads(machine.run(f"/opt/z2/bin/python /usr/local/lib/z2-sockets.py {words}"))
     assert found["status"] == ["hello", "snapshot"], found
     assert (found["logs"][0], found["logs"][-1]) == ("hello", "end"), found
@@ -123,17 +124,31 @@ def it_waits_for_the_database(server: Server) -> str:
 
 
 def a_worker_helps(server: Server) -> str:
-    """z2d-worker@1 takes jobs beside the daemon, and a stop gives its job back"""
+    """z2d-worker@1 does the jobs while the daemon is stopped; stopped amid a job, it gives that back"""
     machine = server.machine
     server.settings('slots = 1\nlibrary_dir = "/var/lib/z2/library"\n')
     machine.run("systemctl restart z2d && systemctl start z2d-worker@1")
-    jobs = [server.submit() for _ in range(4)]
-    done = [server.completed(job, 180) for job in jobs]
-    workers = {attempt["worker"] for job in done for attempt in job["attempts"]}
-    assert len(workers) == 2, workers
+    jobs = [server.submit() for _ in range(3)]
+    machine.run("systemctl stop z2d")
+    assert unfinished(server) > 0, "there was nothing left for the worker"
+    machine.wait(lambda: unfinished(server) == 0, "the end of the jobs", 120)
+    machine.run("systemctl start z2d")
+    done = [server.completed(job) for job in jobs]
+    workers = {attempt["worker"] for job in done for attempt in job["attempts"] if attempt["result"] == "COMPLETED"}
+    entry = machine.run(f'ls "$(z2ctl path {jobs[-1]})"', user=PERSON)
+    assert ".md" in entry, entry
+    job = server.submit()
+    server.running(job)
     machine.run("systemctl stop z2d-worker@1")
     assert machine.shows("z2d-worker@1", "Result") == "success"
-    return f"{len(jobs)} jobs, {len(workers)} workers"
+    assert server.completed(job)["attempt"] <= 2
+    return f"{len(jobs)} jobs, done by {len(workers)} worker(s)"
+
+
+def unfinished(server: Server) -> int:
+    """How many jobs are still to be done, asked of the database itself."""
+    query = "SELECT count(*) FROM jobs WHERE status IN ('QUEUED', 'RUNNING')"
+    return int(server.machine.run(f'sudo -u postgres psql -At z2 -c "{query}"'))
 
 
 STEPS = (
