@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import harness
 from tests.e2e.harness import Daemon
 from tests.proxy import Proxy
 from tests.site import Site
@@ -62,7 +63,7 @@ async def test_secrets_are_used_and_never_told(daemon: Daemon) -> None:
     name = (await asyncio.to_thread(daemon.z2ctl, "backup", "create", "--media", "copy")).stdout.strip()
     await asyncio.to_thread(daemon.stop)
     dump = daemon.folder / "state/backups" / f"{name}.dump"
-    backed_up = await asyncio.to_thread(told, dump)
+    backed_up = await asyncio.to_thread(harness.told, dump)
     assert b"COPY public.jobs" in backed_up
     assert PASSWORD.encode() not in backed_up
     assert COOKIE.encode() not in backed_up
