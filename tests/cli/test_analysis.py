@@ -95,6 +95,13 @@ def test_a_job_shows_where_its_analysis_comes_from(daemon: FakeDaemon, z2ctl: Z2
     assert "\x1b" not in out and "\u202e" not in out
 
 
+def test_a_stage_says_what_it_was_done_with(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    tools = {"z2": "0.1.0", "yt-dlp": "2026.7.4", "ffmpeg": "7.1\x1b[31m"}
+    stage = {"stage": "download", "status": "DONE", "attempt": 1, "progress": 1, "bytes_done": 1024, "tools": tools}
+    daemon.put(job(id=1, status="COMPLETED", stages=[{**stage, "bytes_total": 1024}]))
+    assert "1.0 KiB of 1.0 KiB, yt-dlp 2026.7.4, ffmpeg 7.1\n" in z2ctl("show", 1).out
+
+
 def test_two_versions_are_compared(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     daemon.put(job(id=1, status="COMPLETED"))
     chapter = {"start_ms": 61_000, "end_ms": 90_000, "title": f"Owls {HOSTILE}", "summary": None, "origin": "analysis"}

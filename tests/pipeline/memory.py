@@ -44,7 +44,7 @@ class MemoryJournal:
     def _change(self, stage: StageName, **changes: Any) -> None:
         self.records[stage] = replace(self.records.get(stage, StageRecord()), **changes)
 
-    async def start(self, stage: StageName, input_hash: str, weight: float) -> None:
+    async def start(self, stage: StageName, input_hash: str, weight: float, tools: Mapping[str, str]) -> None:
         self.events.append(f"start {stage.value}")
         attempt = self.records.get(stage, StageRecord()).attempt + 1
         self._change(stage, status=StageStatus.RUNNING, input_hash=input_hash, attempt=attempt)

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.publish.hostile import HOSTILE
+from tests.store.spoken import transcripts
+from z2d.media import captions
 from z2d.publish import clock, exports
 from z2d.wire.library import Segment, Transcript, TranscriptSource, Word
 
@@ -120,3 +122,16 @@ def test_an_empty_transcript_exports_in_every_format() -> None:
 )
 def test_links_to_the_second(url: str, timed: str | None) -> None:
     assert clock.timed_url(url, 83_500) == timed
+
+
+def test_real_transcripts_survive_export_and_import() -> None:
+    """z2's own reader of captions finds in an export what went into it: every cue, its time and its words."""
+    whole = 0
+    for spoken in transcripts():
+        flat = [(cue.start_ms, cue.end_ms, " ".join(cue.text.split())) for cue in spoken.cues]
+        made = Transcript(language=spoken.language, source=TranscriptSource.ASR, cues=spoken.cues)
+        for text in (exports.vtt(made), exports.srt(made)):
+            found = [(cue.start_ms, cue.end_ms, " ".join(cue.text.split())) for cue in captions.read(text.encode())]
+            assert found == flat, spoken.name
+        whole += len(flat)
+    assert whole > 1000

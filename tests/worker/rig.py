@@ -35,6 +35,7 @@ from z2d.worker import Worker
 
 FAST = 0.002
 """Scale of the retry waits: a minute becomes an eighth of a second."""
+VERSIONS = {"z2": "0.1.0", "yt-dlp": "2026.7.4", "ffmpeg": "7.1"}
 LIMITS = FetchLimits(disk_reserve_bytes=1 << 20, stall_window_s=5, socket_timeout_s=5)
 
 
@@ -88,6 +89,7 @@ async def working(
             llm=llm,
             speech=speech,
             speech_chunk_ms=speech_chunk_ms,
+            versions=VERSIONS,
         )
         running = asyncio.create_task(worker.run(), name="worker")
         tasks = [running]

@@ -14,7 +14,7 @@ import pytest
 from tests.llm import FakeModel, Said, completion, recorded
 from tests.site import Site
 from tests.support import eventually
-from tests.worker.rig import Desk, leftovers, working
+from tests.worker.rig import VERSIONS, Desk, leftovers, working
 from z2d.analysis.models import LanguageModel
 from z2d.store import analyses, reads, requests
 from z2d.wire import filters
@@ -58,6 +58,10 @@ async def test_what_a_model_says_is_stored_with_its_origin_and_cost(
     assert {"aiohttp", "scipy"} <= set(came.tools)
     assert came.use == ModelUse(calls=1, prompt_tokens=1000, completion_tokens=100, cost=0.0014)
     assert found.duration_ms is not None
+    used = {one.stage.value: one.tools for one in job.stages}
+    assert used["download"] == VERSIONS
+    assert used["metadata"] == {"z2": "0.1.0", "yt-dlp": "2026.7.4"}
+    assert used["audio"] == {"z2": "0.1.0", "ffmpeg": "7.1"}
     spoken = await spoken_in(desk, job)
     assert found.insights and all(one.verified and one.quote in spoken for one in found.insights)
     assert await analyses.tokens_today(desk.db) == 1100

@@ -196,7 +196,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
             access=sites.access(settings),
             llm=language_model(settings),
             speech=speech(settings),
-            version=version.version,
+            versions={"z2": version.version, "yt-dlp": version.yt_dlp or "", "ffmpeg": version.ffmpeg or ""},
         )
         publisher = Publisher(
             db,

@@ -42,8 +42,8 @@ class Journal(Protocol):
         """What is known of each stage; stages that never ran may be missing."""
         ...
 
-    async def start(self, stage: StageName, input_hash: str, weight: float) -> None:
-        """The stage runs now."""
+    async def start(self, stage: StageName, input_hash: str, weight: float, tools: Mapping[str, str]) -> None:
+        """The stage runs now; `tools`: the version of each program that takes part."""
         ...
 
     async def done(self, stage: StageName, input_hash: str, result: Done) -> None:

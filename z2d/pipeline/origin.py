@@ -1,4 +1,4 @@
-"""How a transcript came about: enough to say why two of them differ."""
+"""How results came about: enough to say why two of them differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
+from z2d.wire.jobs import StageName
 from z2d.wire.library import Provenance
+
+PROGRAMS: Mapping[StageName, Sequence[str]] = {
+    StageName.METADATA: ("z2", "yt-dlp"),
+    StageName.DOWNLOAD: ("z2", "yt-dlp", "ffmpeg"),
+    StageName.AUDIO: ("z2", "ffmpeg"),
+    StageName.TRANSCRIPT: ("z2",),
+    StageName.ANALYSIS: ("z2",),
+    StageName.PUBLISHING: ("z2",),
+}
+"""Which programs take part in a stage. What else made a transcript or an analysis stands in its own provenance."""
 
 
 def provenance(

@@ -19,6 +19,7 @@ from z2d.media.faults import MediaFault
 from z2d.pipeline import faultpoints
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.journal import Journal, StageRecord
+from z2d.pipeline.origin import PROGRAMS
 from z2d.pipeline.policy import Again, Policy
 from z2d.pipeline.progress import LISTENING, WEIGHTS, Meter, Report, Ticker
 from z2d.pipeline.stage import Done, Fatal, Job, Retry, Skipped, Stage, Tools, Work
@@ -207,7 +208,9 @@ class Run:
             self._meter.settle(stage.name)
             work.say("Reused: an earlier run has finished this stage and nothing has changed since.")
             return
-        await self._journal.start(stage.name, input_hash, self._meter.weight(stage.name))
+        known = self._tools.versions
+        tools = {name: known[name] for name in PROGRAMS[stage.name] if name in known}
+        await self._journal.start(stage.name, input_hash, self._meter.weight(stage.name), tools)
         faultpoints.reached(stage.name, "start")
         began = time.monotonic()
         result = await self._run(stage, work)

@@ -79,6 +79,8 @@ class Tools:
     """What turns sound into text where there are no good captions."""
     speech_chunk_ms: int = CHUNK_MS
     """Speech is recognised, and kept, in pieces of at most this length."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """The version of each program: "z2", "yt-dlp", "ffmpeg"."""
     uploads_dir: Path | None = None
     """Where uploaded files lie, see `z2d.wire.uploads`."""
 

@@ -6,7 +6,7 @@ its answer was lost does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,20 +80,31 @@ _START = """
         WHERE id = $1 AND run_token = $2 AND worker_id = $3 AND status = 'RUNNING'
         RETURNING id, run_token
     )
-    INSERT INTO job_stages AS s (job_id, stage, status, attempt, weight, input_hash, run_token, started_at)
-    SELECT id, $4, 'RUNNING', 1, $6, $5, run_token, clock_timestamp() FROM held
+    INSERT INTO job_stages AS s (job_id, stage, status, attempt, weight, input_hash, tools, run_token, started_at)
+    SELECT id, $4, 'RUNNING', 1, $6, $5, $7, run_token, clock_timestamp() FROM held
     ON CONFLICT (job_id, stage) DO UPDATE SET status = 'RUNNING', attempt = s.attempt + 1, weight = excluded.weight,
         progress = 0, bytes_done = NULL, bytes_total = NULL, speed_bps = NULL, eta_s = NULL, detail = NULL,
-        input_hash = excluded.input_hash, skip_reason = NULL, error_class = NULL, error_message = NULL,
+        input_hash = excluded.input_hash, tools = excluded.tools, skip_reason = NULL, error_class = NULL,
+        error_message = NULL,
         run_token = excluded.run_token, started_at = excluded.started_at, finished_at = NULL,
         checkpoint = CASE WHEN s.input_hash IS DISTINCT FROM excluded.input_hash THEN '{}'::jsonb ELSE s.checkpoint END
     RETURNING true
 """
 
 
-async def start_stage(db: Database, claim: Claim, stage: StageName, input_hash: str, weight: float) -> None:
-    """The stage is RUNNING. Its checkpoint is kept as long as `input_hash` is the one it was made with."""
-    if not await db.fetchval(_START, *claim.fence, stage, input_hash, float(weight)):
+async def start_stage(
+    db: Database,
+    claim: Claim,
+    stage: StageName,
+    input_hash: str,
+    weight: float,
+    tools: Mapping[str, str] | None = None,
+) -> None:
+    """The stage is RUNNING. Its checkpoint is kept as long as `input_hash` is the one it was made with.
+
+    `tools`: the version of each program that takes part.
+    """
+    if not await db.fetchval(_START, *claim.fence, stage, input_hash, float(weight), clean_json(dict(tools or {}))):
         raise _lost(claim)
 
 

@@ -260,6 +260,7 @@ class StageInfo(Wire):
     error_message: str | None = None
     started_at: UtcTime | None = None
     finished_at: UtcTime | None = None
+    tools: dict[str, str] = Field(default={}, description="Version of each program that took part")
 
 
 class AttemptInfo(Wire):

@@ -48,9 +48,9 @@ class StoreJournal:
             for name, one in stored.items()
         }
 
-    async def start(self, stage: StageName, input_hash: str, weight: float) -> None:
+    async def start(self, stage: StageName, input_hash: str, weight: float, tools: Mapping[str, str]) -> None:
         """PENDING -> RUNNING."""
-        await persist(lambda: stages.start_stage(self._db, self._claim, stage, input_hash, weight))
+        await persist(lambda: stages.start_stage(self._db, self._claim, stage, input_hash, weight, tools))
 
     async def done(self, stage: StageName, input_hash: str, result: Done) -> None:
         """RUNNING -> DONE with everything the stage found, in one transaction."""

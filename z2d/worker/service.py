@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -45,7 +45,8 @@ class Worker:
     """Works on jobs until `run` is cancelled; then its jobs go back into the queue, attempt not counted.
 
     `installation` marks what belongs to `state_dir`; `slots`: jobs at once, until a person says otherwise; `lease_s`:
-    after this long without a heartbeat others take the jobs; `poll_s`: how often idle slots look unasked.
+    after this long without a heartbeat others take the jobs; `poll_s`: how often idle slots look unasked; `versions`:
+    of "z2", "yt-dlp" and "ffmpeg".
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Worker:
         llm: LanguageModel | None = None,
         speech: Engine | None = None,
         speech_chunk_ms: int = CHUNK_MS,
-        version: str = "",
+        versions: Mapping[str, str] | None = None,
     ) -> None:
         self._db, self._bus, self._logs = db, bus, logs
         self._installation = installation
@@ -79,6 +80,7 @@ class Worker:
             installation=installation,
             uploads_dir=state_dir / "uploads",
             llm=llm,
+            versions=versions or {},
         )
         if access is not None:
             self._tools = replace(self._tools, access=access)
@@ -86,7 +88,9 @@ class Worker:
             self._tools = replace(self._tools, speech=speech, speech_chunk_ms=speech_chunk_ms)
         self._lease_s, self._poll_s = lease_s, poll_s
         self._policy = policy or Policy()
-        self._lease = Lease(db, installation=installation, capacity=slots, version=version, lease_s=lease_s)
+        self._lease = Lease(
+            db, installation=installation, capacity=slots, version=self._tools.versions.get("z2", ""), lease_s=lease_s
+        )
         self._held: dict[int, Held] = {}
         self._bell = Bell()  # there may be something to claim
         self._crew = Crew(db, self._lease, self._bell, slots=slots, poll_s=poll_s)
