@@ -240,6 +240,10 @@ class Client:
         """The health of each part (`Health`), whether it is good or not."""
         return self._json("GET", "/readyz", accept=(200, 503))
 
+    def diagnosis(self) -> list[Json]:
+        """What the daemon finds when it looks at itself (`Finding`). It may wait for its database."""
+        return list(self._json("GET", "/api/diagnosis")["findings"])
+
     # -- how ----------------------------------------------------------------------------------------------------
 
     def _json(

@@ -61,6 +61,7 @@ def test_every_call_of_the_contract_is_there() -> None:
         "GET /api/version",
         "GET /api/openapi.json",
         "GET /api/docs",
+        "GET /api/diagnosis",
         "GET /metrics",
         "GET /healthz",
         "GET /readyz",

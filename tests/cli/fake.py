@@ -17,6 +17,7 @@ from aiohttp import WSCloseCode, web
 
 from z2d.wire import errors
 from z2d.wire.jobs import JobDetail, JobSummary, LogLine
+from z2d.wire.service import Diagnosis
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -117,6 +118,7 @@ class FakeDaemon:
         self.refuse: dict[str, errors.Z2Error] = {}  # URL or path -> what is answered
         self.breaks: list[str] = []  # paths whose next answer is a broken connection
         self.transcripts: dict[int, str] = {}
+        self.findings: list[Json] = []  # what it finds when it looks at itself
         self.searches: list[Json] = []  # the answers to the next searches
         self.canned: dict[str, list[Json]] = {}  # path -> its answers, one after the other, the last for ever
         self.health: Json = {"status": "ok", "parts": {"database": {"ok": True, "detail": ""}}}
@@ -215,6 +217,7 @@ class FakeDaemon:
                 web.get("/api/stats", self._stats),
                 web.get("/api/version", self._version),
                 web.get("/readyz", self._ready),
+                web.get("/api/diagnosis", self._diagnosis),
                 web.get("/ws/jobs/status", self._status),
                 web.get("/ws/jobs/{id}/logs", self._log_socket),
             ]
@@ -351,6 +354,12 @@ class FakeDaemon:
 
     async def _version(self, request: web.Request) -> web.Response:
         return await self._reply(self.version)
+
+    async def _diagnosis(self, request: web.Request) -> web.Response:
+        return web.Response(
+            text=Diagnosis.model_validate({"findings": self.findings}).model_dump_json(),
+            content_type="application/json",
+        )
 
     async def _ready(self, request: web.Request) -> web.Response:
         return await self._reply(self.health, 503 if self.health["status"] == "unavailable" else 200)

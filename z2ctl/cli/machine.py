@@ -132,7 +132,7 @@ def javascript_check() -> Check:
 
 def yt_dlp_check(now: datetime) -> Check:
     """Whether yt-dlp is here, is safe, and is young enough to know how sites look today."""
-    update = "pip install --upgrade 'yt-dlp[default]', then restart z2d."
+    update = "z2ctl update-yt-dlp"
     try:
         version = metadata.version("yt-dlp")
     except metadata.PackageNotFoundError:

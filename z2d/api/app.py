@@ -33,10 +33,15 @@ from z2d.media.cookies import CookieFiles
 from z2d.publish.feed import FeedTarget
 from z2d.store.database import Database
 from z2d.wire import errors
-from z2d.wire.service import Version
+from z2d.wire.service import Finding, Version
 
 LARGEST_UPLOAD = 32 << 30
 SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+async def nothing_found() -> list[Finding]:
+    """The diagnosis of an API that stands on nothing but its database."""
+    return []
 
 
 def create_app(
@@ -56,6 +61,7 @@ def create_app(
     probe: Probe = nothing_to_probe_with,
     uploads: Uploads | None = None,
     around: Surroundings | None = None,
+    diagnose: keys.Diagnose = nothing_found,
     max_connections: int = MAX_CONNECTIONS,
     now: Callable[[], float] = time.time,
 ) -> web.Application:
@@ -70,6 +76,7 @@ def create_app(
         probe: looks at a URL. uploads: the folder of uploaded files; in `state_dir` unless told.
         profiles: the named sets of options. cookies: where those of sites are kept; in `state_dir` unless told.
         auth: who may call. feeds: the podcast feeds by name. around: what /metrics tells besides.
+        diagnose: looks at what the daemon stands on.
         max_connections: open at once. now: seconds since 1970.
     """
     table = routes()
@@ -86,6 +93,7 @@ def create_app(
     app[keys.CONNECTIONS] = connections
     app[keys.DB] = db
     app[CURRENT] = current
+    app[keys.DIAGNOSE] = diagnose
     app[keys.COOKIES] = cookies or CookieFiles(state_dir / "cookies")
     app[PROBE] = probe
     app[UPLOADS] = uploads or Uploads(state_dir / "uploads", max_bytes=LARGEST_UPLOAD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -13,7 +14,9 @@ from z2d.api.sockets import Sockets
 from z2d.api.status_hub import StatusHub
 from z2d.media.cookies import CookieFiles
 from z2d.store.database import Database
-from z2d.wire.service import Version
+from z2d.wire.service import Finding, Version
+
+Diagnose = Callable[[], Awaitable[list[Finding]]]
 
 DB = web.AppKey("db", Database)
 COOKIES = web.AppKey("cookies", CookieFiles)
@@ -26,3 +29,4 @@ LOG_FEED = web.AppKey("log_feed", LogFeed)
 SOCKETS = web.AppKey("sockets", Sockets)
 CONNECTIONS = web.AppKey("connections", Connections)
 DOCUMENT = web.AppKey("document", bytes)
+DIAGNOSE: web.AppKey[Diagnose] = web.AppKey("diagnose")

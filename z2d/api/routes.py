@@ -44,7 +44,7 @@ from z2d.wire.jobs import (
     SubmittedJob,
 )
 from z2d.wire.library import Transcript
-from z2d.wire.service import Health, Stats, Version
+from z2d.wire.service import Diagnosis, Health, Stats, Version
 
 _KEY = Header(
     name=jobs.KEY_HEADER,
@@ -244,6 +244,14 @@ def _service() -> tuple[Route, ...]:
             summary="This contract as an OpenAPI document",
             tag="service",
             answers={200: Answer(description="An OpenAPI 3.1 document")},
+        ),
+        Route(
+            method="GET",
+            path="/api/diagnosis",
+            handler=service.diagnosis,
+            summary="What the daemon finds when it looks at itself",
+            tag="service",
+            answers={200: Answer(model=Diagnosis, description="Each thing looked at; a remedy where one is needed")},
         ),
         Route(
             method="GET",

@@ -10,9 +10,10 @@ from aiohttp import web
 
 from z2d.api.answers import answer
 from z2d.api.docs.page import POLICY, render
-from z2d.api.keys import DOCUMENT, READINESS, STATS, VERSION
+from z2d.api.keys import DIAGNOSE, DOCUMENT, READINESS, STATS, VERSION
 from z2d.api.queries import NoQuery
-from z2d.wire.service import Health
+from z2d.media.installed import ytdlp_version
+from z2d.wire.service import Diagnosis, Health
 
 
 async def stats(request: web.Request, query: NoQuery) -> web.Response:
@@ -21,8 +22,8 @@ async def stats(request: web.Request, query: NoQuery) -> web.Response:
 
 
 async def version(request: web.Request, query: NoQuery) -> web.Response:
-    """Versions of the daemon and of what it stands on."""
-    return answer(request.app[VERSION])
+    """Versions of the daemon and of what it stands on; of yt-dlp that which the next download will use."""
+    return answer(request.app[VERSION].model_copy(update={"yt_dlp": await asyncio.to_thread(ytdlp_version)}))
 
 
 async def alive(request: web.Request, query: NoQuery) -> web.Response:
@@ -34,6 +35,11 @@ async def ready(request: web.Request, query: NoQuery) -> web.Response:
     """Whether jobs can be taken and done, each part by name. 503 when one is missing that nothing can stand in for."""
     health = await request.app[READINESS].look()
     return answer(health, 503 if health.status == "unavailable" else 200)
+
+
+async def diagnosis(request: web.Request, query: NoQuery) -> web.Response:
+    """What the daemon finds when it looks at all that it stands on; `z2ctl doctor` shows it."""
+    return answer(Diagnosis(findings=await request.app[DIAGNOSE]()))
 
 
 async def docs(request: web.Request, query: NoQuery) -> web.Response:

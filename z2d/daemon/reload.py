@@ -49,8 +49,8 @@ class Adjustable:
 class Reload:
     """Reads the settings anew whenever SIGHUP asks for it.
 
-    `settings` are those the daemon began with, `read` gives the present ones or raises ConfigTrouble. `app` is the API,
-    where there is one, and `port` its TCP port.
+    `settings` are those in use, `read` gives those that are written now or raises ConfigTrouble. `app` is the API, once
+    there is one, and `port` its TCP port.
     """
 
     def __init__(
@@ -59,11 +59,10 @@ class Reload:
         read: Callable[[], Settings],
         parts: Adjustable,
         *,
-        app: web.Application | None = None,
         port: int | None = None,
     ) -> None:
-        self._settings, self._read, self._parts = settings, read, parts
-        self._app, self._port = app, port
+        self.settings, self._read, self._parts, self._port = settings, read, parts, port
+        self.app: web.Application | None = None
         self._asked = asyncio.Event()
 
     async def follow(self, notifier: Notifier, ready: str) -> None:
@@ -81,18 +80,18 @@ class Reload:
         """Do it; what went wrong, or nothing."""
         try:
             new = await asyncio.to_thread(self._read)
-            changed = _changed(self._settings, new)
-            fixed = {name: getattr(self._settings, name) for name in NEEDS_RESTART}
+            changed = _changed(self.settings, new)
+            fixed = {name: getattr(self.settings, name) for name in NEEDS_RESTART}
             wanted = new.model_copy(update=fixed)
             others = await self._adopt(wanted)
         except (ConfigTrouble, DaemonTrouble) as trouble:
             log.error("the settings are not reloaded, the old ones stay: %s", trouble)
             return f"The settings could not be reloaded: {trouble}"
-        told = others + [_told(name, self._settings, new) for name in changed if name not in NEEDS_RESTART]
+        told = others + [_told(name, self.settings, new) for name in changed if name not in NEEDS_RESTART]
         log.info("the settings are reloaded: %s", ", ".join(told) or "nothing has changed")
         if waiting := [name for name in changed if name in NEEDS_RESTART]:
             log.warning("these settings take effect at the next start only: %s", ", ".join(waiting))
-        self._settings = wanted
+        self.settings = wanted
         return ""
 
     async def _adopt(self, settings: Settings) -> list[str]:
@@ -113,14 +112,14 @@ class Reload:
             slots=settings.slots, policy=Policy(scale=settings.retry_scale), access=access, llm=llm, speech=engine
         )
         parts.publisher.adjust(targets, scale=settings.retry_scale)
-        if self._app is not None:
-            current = self._app[CURRENT]
+        if self.app is not None:
+            current = self.app[CURRENT]
             if current.auth.token_hash != auth.token_hash:
                 others.append("the token")
             current.auth, current.profiles, current.feeds = auth, profiles, feeds_of(targets)
             current.admit = values.admission(settings)
-            self._app[STATS].slots = settings.slots
-            self._app[UPLOADS].limit(max_bytes=settings.max_download_bytes, min_free_bytes=settings.min_free_bytes)
+            self.app[STATS].slots = settings.slots
+            self.app[UPLOADS].limit(max_bytes=settings.max_download_bytes, min_free_bytes=settings.min_free_bytes)
         await parts.ytdlp.adjust(limits=values.limits(settings), allow_private=settings.allow_private_networks)
         return others
 

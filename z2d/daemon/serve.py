@@ -23,6 +23,7 @@ from z2d.bus import Bus
 from z2d.config import Settings
 from z2d.config.values import Address
 from z2d.daemon import database, sites, state, values, watchdog
+from z2d.daemon.diagnosis import Diagnosis
 from z2d.daemon.housekeeping import Housekeeping
 from z2d.daemon.language_model import language_model
 from z2d.daemon.life import running
@@ -34,6 +35,7 @@ from z2d.daemon.targets import feeds_of, served_targets
 from z2d.daemon.trouble import EXIT_CONFIG, DaemonTrouble
 from z2d.daemon.uploads import keep_uploads
 from z2d.media.ffmpeg import Ffmpeg
+from z2d.media.installed import ytdlp_version
 from z2d.media.process import sweep
 from z2d.media.ytdlp import YtDlp
 from z2d.pipeline.policy import Policy
@@ -86,6 +88,7 @@ async def serve(settings: Settings, notifier: Notifier, *, read: Callable[[], Se
             names.append(f"http://{Address(settings.listen.host, port)}")
         auth = values.auth(settings, port)
         async with _running_parts(settings, notifier) as parts:
+            reload = Reload(settings, read, parts.adjustable, port=port)
             app = create_app(
                 db=parts.db,
                 bus=parts.bus,
@@ -106,11 +109,12 @@ async def serve(settings: Settings, notifier: Notifier, *, read: Callable[[], Se
                 auth=auth,
                 feeds=feeds_of(parts.targets),
                 around=parts.around,
+                diagnose=Diagnosis(lambda: reload.settings, parts.db, ffmpeg=parts.version.ffmpeg).look,
             )
             async with serve_api(app, sockets):
                 await _until_ready(parts)
                 ready = f"Ready at {', '.join(names)}"
-                reload = Reload(settings, read, parts.adjustable, app=app, port=port)
+                reload.app = app
                 async with running({"reload": partial(reload.follow, notifier, ready)}):
                     notifier.say("READY=1", f"STATUS={ready}")
                     log.info("z2d %s is ready at %s", parts.version.version, " and ".join(names))
@@ -236,7 +240,7 @@ async def _version(db: Database, ffmpeg: Ffmpeg, schema: int) -> Version:
         version=metadata.version("z2"),
         api=API_VERSION,
         schema_=schema,
-        yt_dlp=metadata.version("yt-dlp"),
+        yt_dlp=ytdlp_version(),
         ffmpeg=await ffmpeg.version(),
         postgresql=await health.server_version(db),
     )

@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 from z2d.media.access import DIRECT, Access
 from z2d.media.faults import MediaFault
 from z2d.media.ffmpeg import Ffmpeg, Probe, extension_of, private_folder
+from z2d.media.installed import Stamp, ytdlp_stamp
 from z2d.media.process import Group, Limits, lines_of
 from z2d.wire.jobs import JobOptions, LogLevel
 from z2d.wire.lists import Listing, PlaylistOptions
@@ -95,7 +96,7 @@ class YtDlp:
         self._ffmpeg = ffmpeg
         self._allow_private = allow_private
         self.limits = limits or FetchLimits()
-        self._spares: deque[Group] = deque()
+        self._spares: deque[tuple[Group, Stamp | None]] = deque()
         self._filling = asyncio.Lock()
         self._open = False
 
@@ -110,7 +111,7 @@ class YtDlp:
         self._open = False
         async with self._filling:
             while self._spares:
-                await self._spares.popleft().stop()
+                await self._spares.popleft()[0].stop()
 
     async def adjust(self, *, limits: FetchLimits, allow_private: bool) -> None:
         """Go on with other limits. What runs ends as it began; everything that starts from now on has them."""
@@ -122,7 +123,7 @@ class YtDlp:
         async with self._filling:
             old = list(self._spares)
             self._spares.clear()
-        for child in old:
+        for child, _ in old:
             await child.stop()
         await self._fill()
 
@@ -321,10 +322,11 @@ class YtDlp:
             await self._fill()
 
     async def _take(self) -> Group:
-        """A warm child, or a new one."""
+        """A warm child, or a new one. Those of a yt-dlp that has been updated meanwhile are of no use."""
+        now = ytdlp_stamp()
         while self._spares:
-            child = self._spares.popleft()
-            if child.running:
+            child, warmed = self._spares.popleft()
+            if child.running and warmed == now:
                 return child
             await child.stop()
         return await self._start_child()
@@ -334,7 +336,8 @@ class YtDlp:
         with contextlib.suppress(OSError):  # TimeoutError is one
             async with asyncio.timeout(_FILL_S), self._filling:
                 while self._open and len(self._spares) < self._number_of_spares:
-                    self._spares.append(await self._start_child())
+                    before = ytdlp_stamp()
+                    self._spares.append((await self._start_child(), before))
 
     async def _start_child(self) -> Group:
         return await Group.start(

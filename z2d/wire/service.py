@@ -73,3 +73,19 @@ class Health(Wire):
 
     status: Literal["ok", "degraded", "unavailable"]
     parts: dict[str, Part] = {}
+
+
+class Finding(Wire):
+    """One thing that was looked at: what was found, why it matters, and what to do about it."""
+
+    name: str
+    state: Literal["ok", "warning", "wrong"]
+    detail: str
+    why: str = ""
+    remedy: str = ""
+
+
+class Diagnosis(Wire):
+    """Answer of `/api/diagnosis`."""
+
+    findings: list[Finding]
