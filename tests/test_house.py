@@ -21,6 +21,9 @@ SQL = re.compile(
 SQL_ROOMS = ("z2d/store/", "z2d/postgres/")
 # feed.py carries whatever a thread raises, whole, to the task that waits for it
 BROAD_ROOMS = ("z2d/worker", "z2d/api/middleware.py", "z2ctl/tui/feed.py")
+DEAF_TO_THE_CLOCK = ("z2d/worker/", "z2d/store/", "z2d/pipeline/", "z2d/bus.py")
+# log lines and statistics say when something was, for people
+TIMES_FOR_PEOPLE = {"z2d/store/lines.py", "z2d/store/log_writer.py", "z2d/store/stats.py"}
 LONGEST_FILE = 420
 LONGEST_FUNCTION = 70
 
@@ -85,6 +88,22 @@ def test_every_task_has_a_name(path: Path) -> None:
         and not any(keyword.arg == "name" for keyword in node.keywords)
     ]
     assert not unnamed, f"tasks without a name: {unnamed}"
+
+
+@pytest.mark.parametrize("path", [one for one in SOURCES if name_of(one).startswith(DEAF_TO_THE_CLOCK)], ids=name_of)
+def test_work_goes_by_the_database_s_clock_or_by_none(path: Path) -> None:
+    """The clock of a machine may jump by a day: leases, waits and durations must not notice."""
+    if name_of(path) in TIMES_FOR_PEOPLE:
+        return
+    asked = [
+        f"{name_of(path)}:{node.lineno}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr)
+        in {("time", "time"), ("datetime", "now"), ("datetime", "utcnow"), ("date", "today")}
+    ]
+    assert not asked, f"asks the clock of the machine: {asked}"
 
 
 def test_the_packages_are_empty_at_their_root() -> None:

@@ -60,6 +60,16 @@ def test_wait_says_each_change_and_ends_with_the_last_job(daemon: FakeDaemon, z2
     assert said == ["job 1: queued", "job 1: metadata", "job 1: download", "job 1: done"]
 
 
+def test_wait_says_why_a_job_failed(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.jobs = {1: job(1)}
+    error = {"code": "GEO", "stage": "metadata", "message": "It is not shown here.", "hint": "A proxy may help."}
+    thread = meanwhile(daemon, lambda: daemon.put(job(1, status="FAILED", title="A talk", error=error)))
+    ended = z2ctl("wait", 1)
+    thread.join()
+    assert ended.code == 1
+    assert "job 1: failed A talk: It is not shown here. A proxy may help." in ended.err
+
+
 def test_wait_outlives_the_daemon(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     daemon.jobs = {1: job(1)}
 

@@ -61,7 +61,9 @@ class Lines:
     def job(self, job: Json) -> None:
         """Say the job's state where it changed."""
         stage = job.get("stage") if job.get("display_status") == "RUNNING" else None
-        self._change(job["id"], job.get("display_status"), stage, job.get("title") or job.get("url"))
+        error = job.get("error")
+        why = f": {error['message']} {error['hint']}" if error else ""
+        self._change(job["id"], job.get("display_status"), stage, f"{job.get('title') or job.get('url')}{why}")
 
     def progress(self, event: Json) -> None:
         """Say the stage where it changed."""

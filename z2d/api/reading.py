@@ -167,7 +167,7 @@ def _refuse(detail: str, error: ValidationError) -> NoReturn:
     """A 400 that names each place; the values themselves are not repeated, they may be long or secret."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     shown = [
-        {"path": ".".join(str(part) for part in item["loc"]), "message": str(item["msg"])}
+        {"path": ".".join(str(part) for part in item["loc"]), "message": str(item["msg"]).removeprefix("Value error, ")}
         for item in found[:MAX_SHOWN_ERRORS]
     ]
     raise errors.InvalidRequest(detail, errors=shown) from None

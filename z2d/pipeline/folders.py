@@ -168,6 +168,10 @@ class JobFolder:
         """Remove the cookies of a signed-in session, which yt-dlp's steps hand to each other during a run."""
         (self.root / "source" / SESSION).unlink(missing_ok=True)
 
+    def has_work(self) -> bool:
+        """Whether there is something unfinished."""
+        return self.work.is_dir() and any(self.work.iterdir())
+
     def clear_work(self) -> None:
         """Remove everything unfinished; for a job that will not go on."""
         shutil.rmtree(self.work, ignore_errors=True)

@@ -18,6 +18,7 @@ __all__ = [
     "active",
     "detail",
     "file",
+    "lately_cancelled",
     "page",
     "running_progress",
     "summaries",
@@ -84,6 +85,19 @@ async def active(db: Database) -> AsyncIterator[list[JobSummary]]:
     for start in range(0, len(ids), AT_ONCE):
         some = {job.id: job for job in await summaries(db, ids[start : start + AT_ONCE])}
         yield [some[one] for one in ids[start : start + AT_ONCE] if one in some and some[one].status not in FINISHED]
+
+
+_LATELY_CANCELLED = """
+    SELECT id FROM jobs
+    WHERE deleted_at IS NULL AND coalesce(finished_at, 'infinity') BETWEEN now() - interval '1 day' AND now()
+      AND status = 'CANCELLED'
+    ORDER BY coalesce(finished_at, 'infinity') DESC, id DESC LIMIT 1000
+"""
+
+
+async def lately_cancelled(db: Database) -> list[int]:
+    """The ids of jobs that were cancelled within a day, the newest first; at most 1,000."""
+    return [row["id"] for row in await db.fetch(_LATELY_CANCELLED)]
 
 
 _RUNNING_PROGRESS = """

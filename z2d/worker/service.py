@@ -35,6 +35,7 @@ from z2d.worker.lease import Lease
 from z2d.worker.patience import Bell, heard, pauses, persist
 
 FAREWELL_S = 1.0
+TIDY_S = 600.0
 REQUESTS_POLL_S = 1.0
 """How often wishes are looked up while jobs run: the net under the notifications, tight enough for 'within 5 s'."""
 
@@ -95,6 +96,8 @@ class Worker:
         self._bell = Bell()  # there may be something to claim
         self._crew = Crew(db, self._lease, self._bell, slots=slots, poll_s=poll_s)
         self._wishes = asyncio.Event()  # there may be something a person wants of a running job
+        self._untidy = asyncio.Event()  # there may be work of a job that was cancelled while it waited
+        self._tidying = asyncio.Lock()  # whoever begins a job waits until its folder is left alone
 
     @property
     def working_on(self) -> Collection[int]:
@@ -129,6 +132,7 @@ class Worker:
                     tasks.create_task(self._rescue_others(), name="worker rescue")
                     tasks.create_task(self._listen(events), name="worker ears")
                     tasks.create_task(self._hear_wishes(), name="worker wishes")
+                    tasks.create_task(self._tidy_up(), name="worker tidying")
                     following = self._crew.follow(
                         tasks, self._slot, has_room=self._room, on_change=self._heed_the_queue
                     )
@@ -191,6 +195,8 @@ class Worker:
             while (former := self._held.get(claim.job_id)) is not None:
                 # lost a moment ago and claimed anew: the same folder, so its processes have to be gone first
                 await former.over.wait()
+            async with self._tidying:
+                pass
         except asyncio.CancelledError:
             await self._give_back(claim)
             raise
@@ -238,6 +244,8 @@ class Worker:
                 case JobChanged(id=job_id, status=JobStatus.RUNNING, cancel=cancel, pause=pause):
                     if (cancel or pause) and job_id in self._held:
                         self._held[job_id].obey(cancel=cancel, pause=pause)
+                case JobChanged(status=JobStatus.CANCELLED):
+                    self._untidy.set()
                 case JobChanged(status=JobStatus.COMPLETED):
                     self._bell.ring()  # the first success at a gated site opens its gate
                 case QueueChanged():
@@ -245,6 +253,7 @@ class Worker:
                 case Resync() | Lagged():
                     self._bell.ring()
                     self._wishes.set()
+                    self._untidy.set()
                     self._crew.look_again()
                 case _:
                     pass  # log lines, other people's jobs, or a minute without news
@@ -277,7 +286,23 @@ class Worker:
     async def _tidy_after(self, rescued: Collection[int]) -> None:
         """Clear what unfinished work of the killed predecessor is left of jobs that will not go on."""
         for job_id in rescued:
-            if await persist(partial(self._is_over, job_id)):
+            await persist(partial(self._tidy, job_id))
+
+    async def _tidy_up(self) -> None:
+        """Clear the folders of jobs that were cancelled while they waited: there was no run whose end would do it."""
+        while True:
+            try:
+                for job_id in await reads.lately_cancelled(self._db):
+                    if await asyncio.to_thread(self._folder(job_id).has_work):
+                        await self._tidy(job_id)
+            except DatabaseUnavailable as error:
+                log.info("no tidying: %s", error)
+            await heard(self._untidy, TIDY_S)
+            self._untidy.clear()
+
+    async def _tidy(self, job_id: int) -> None:
+        async with self._tidying:
+            if job_id not in self._held and await self._is_over(job_id):
                 await asyncio.to_thread(self._folder(job_id).clear_work)
 
     async def _is_over(self, job_id: int) -> bool:
