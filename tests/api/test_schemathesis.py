@@ -73,7 +73,21 @@ def address(pg_server: EmbeddedPostgres) -> Iterator[str]:
         thread.join(30)
 
 
+QUIET = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+
+
 @CALLS.parametrize()
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, **QUIET)
 def test_generated_calls_are_answered_as_the_document_says(case: schemathesis.Case, address: str) -> None:
+    check(case, address)
+
+
+@pytest.mark.slow
+@CALLS.parametrize()
+@settings(max_examples=300, **QUIET)
+def test_many_generated_calls_are_answered_as_the_document_says(case: schemathesis.Case, address: str) -> None:
+    check(case, address)
+
+
+def check(case: schemathesis.Case, address: str) -> None:
     case.call_and_validate(base_url=address, headers={"Authorization": f"Bearer {TOKEN}"}, checks=CHECKS, timeout=10)
