@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,21 @@ def test_from_one_machine_to_another(daemon: Daemon, elsewhere: Daemon, site: Si
     eventually_sync(lambda: daemon.json("show", str(running))["stage"] == "download", 30, what="a running download")
 
     name = daemon.z2ctl("backup", "create").stdout.strip()
-    proof = json.loads(daemon.z2ctl("backup", "verify", "--media", "--json").stdout.splitlines()[-1])
+    for words in commands("z2ctl backup"):
+        if "restore" not in words:
+            daemon.z2ctl(*words[1:])
+    for words in commands("z2d migrate"):
+        rehearsed = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=ROOT,
+            env=daemon.env,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert "went from schema version 1 to 1" in rehearsed.stdout
+    proof = json.loads(daemon.z2ctl("backup", "verify", "--media", "--json", name).stdout.splitlines()[-1])
     assert (proof["type"], proof["name"], proof["tables"]) == ("verified", name, 19)
     assert proof["media_read"] == proof["files"] > 5
     refused = daemon.z2ctl("backup", "restore", name, code=5)
@@ -83,6 +98,13 @@ def test_from_one_machine_to_another(daemon: Daemon, elsewhere: Daemon, site: Si
     elsewhere.z2ctl("retry", str(done), "--from", "download")
     elsewhere.z2ctl("wait", str(done), "--timeout", "60")
     assert {file["state"] for file in elsewhere.json("show", str(done))["files"]} == {"PRESENT"}
+
+
+def commands(program: str) -> list[list[str]]:
+    """The lines of the guide that begin so, as words."""
+    found = [line.partition("#")[0].split() for line in GUIDE.read_text().splitlines() if line.startswith(program)]
+    assert found
+    return found
 
 
 def same_tables(manifest: Path, elsewhere: Daemon) -> None:
