@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from docs import answers
 from tests.api.world import World
 from z2d.api.openapi import document
 from z2d.api.routes import routes
 
 DOCUMENT = document(routes(), "0.1.0")
+STATUS = {(route.method.lower(), route.path, one.name): one.status for route in routes() for one in route.examples}
 
 
 def test_the_document_is_valid_openapi_3_1() -> None:
@@ -80,7 +83,7 @@ def schema(found: dict[str, Any]) -> Draft202012Validator:
 
 
 def operations_with_examples() -> list[Any]:
-    """(method, path, operation, names of its examples), read from the document alone."""
+    """(method, path, operation, names of its examples): the requests are those that the document shows."""
     found = []
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
@@ -88,6 +91,8 @@ def operations_with_examples() -> list[Any]:
             for parameter in operation.get("parameters", ()):
                 names |= dict.fromkeys(parameter.get("examples", ()))
             names |= dict.fromkeys(body_of(operation).get("examples", ()))
+            # what is asked for without a word stands in the table alone
+            names |= dict.fromkeys(name for verb, where, name in STATUS if (verb, where) == (method, path))
             if names:
                 found.append(pytest.param(method, path, operation, list(names), id=f"{method} {path}"))
     return found
@@ -98,18 +103,18 @@ def body_of(operation: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-STATUS = {(route.method.lower(), route.path, one.name): one.status for route in routes() for one in route.examples}
-
-
 @pytest.mark.parametrize(("method", "path", "operation", "names"), operations_with_examples())
 async def test_every_example_is_true(
     seeded: World, method: str, path: str, operation: dict[str, Any], names: list[str]
 ) -> None:
-    for name in names:
-        await run_example(seeded, method, path, operation, name)
+    told = {name: await run_example(seeded, method, path, operation, name) for name in names}
+    call = f"{method.upper()} {path}"
+    if os.environ.get("WRITE_ANSWERS"):
+        answers.write(call, told)
+    assert told == answers.read().get(call), f"the API answers otherwise than docs/answers.json says; {answers.RENEW}"
 
 
-async def run_example(world: World, method: str, path: str, operation: dict[str, Any], name: str) -> None:
+async def run_example(world: World, method: str, path: str, operation: dict[str, Any], name: str) -> Any:
     expected = STATUS[method, path, name]
     query: list[tuple[str, str]] = []
     headers = {}
@@ -134,6 +139,8 @@ async def run_example(world: World, method: str, path: str, operation: dict[str,
             schema(media["schema"]).validate(said)
             if name in media.get("examples", {}):
                 assert said == media["examples"][name]["value"]
+            return answers.settled(said)
+        return answers.settled_text(answer.content_type, await answer.read())
 
 
 async def test_the_served_document_is_this_one(world: World) -> None:
