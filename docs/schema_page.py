@@ -15,6 +15,22 @@ milliseconds, sizes bytes. The states a job may be in, and how it gets from one 
 """
 _TABLE = re.compile(r"^CREATE TABLE (\w+) \((?:\s*--\s*(.*))?$")
 _NO_COLUMN = ("CONSTRAINT", "PRIMARY KEY", "UNIQUE", "CHECK", "FOREIGN KEY")
+# the same everywhere, so the schema does not say it each time
+_EVERYWHERE = {
+    "id": "its number, never used twice",
+    "job_id": "the job it belongs to",
+    "transcript_id": "the transcript it belongs to",
+    "created_at": "when the row was made",
+    "updated_at": "when it was last changed",
+    "changed_at": "when it was last changed",
+    "started_at": "when it began",
+    "finished_at": "when it ended",
+    "fetched_at": "when it was fetched",
+    "applied_at": "when it was applied",
+    "imported_at": "when it was imported",
+    "error_message": "in the tool's own words, cleaned",
+    "pid": "its process",
+}
 _TYPE = re.compile(r"(double precision|\w+(?:\[\])?)")
 
 
@@ -40,7 +56,8 @@ class Column:
     def meaning(self) -> str:
         """Its comment, and those of its values."""
         said = "; ".join(f"`{value}` {words}".rstrip() for value, words in self.values.items())
-        return ": ".join(part for part in (self.comment, said) if part).replace("|", "\\|")
+        words = ": ".join(part for part in (self.comment, said) if part) or _EVERYWHERE.get(self.name, "")
+        return words.replace("|", "\\|")
 
 
 @dataclass
