@@ -14,10 +14,10 @@ from z2d.api.table import Example, Route
 WIDTH = 110
 HEAD = """# Requests and answers
 
-Every example of the contract, as it is sent and as it was answered. They are about four jobs: 1 is completed, 2 runs, 3 is
-queued, 4 has failed. The tests make each of these requests and compare what comes back with this page; times, cursors and the
-room on the disk are fixed ones here. How to call: [the guide to the API](guide/api.md). The same examples stand in the
-OpenAPI document at `/api/openapi.json`.
+Every example of the contract, as it is sent and as it was answered. They are about four jobs: 1 is completed, 2 runs,
+3 is queued, 4 has failed. The tests make each of these requests and compare what comes back with this page; times,
+cursors and the room on the disk are fixed ones here. How to call: [the guide to the API](guide/api.md). The same
+examples stand in the OpenAPI document at `/api/openapi.json`, and on the page at `/api/docs`.
 """
 
 

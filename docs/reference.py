@@ -44,8 +44,8 @@ start, and the log names them. A file with a mistake in it changes nothing: one 
 
 API = """# The API
 
-Every call in one table. How to call, with examples in curl and Python: [the guide](guide/api.md). Each call with requests
-and answers: [api-examples.md](api-examples.md). Parameters and bodies in full: the OpenAPI 3.1 document at
+Every call in one table. How to call, with examples in curl and Python: [the guide](guide/api.md). Each call with
+requests and answers: [api-examples.md](api-examples.md). Parameters and bodies in full: the OpenAPI 3.1 document at
 `/api/openapi.json`, made from the same table, or as a page at `/api/docs`.
 
 | call | what it is for |
@@ -67,8 +67,8 @@ Codes are stable: programs may rely on them; the words beside them may change.
 CLASSES = """
 ## Of a job
 
-`error.code` of a job that has failed, or of the last try of one that waits. "Again" means: with growing pauses, as often as
-the job has attempts (five). What a person can do is said with every such job (`hint`).
+`error.code` of a job that has failed, or of the last try of one that waits. "Again" means: with growing pauses, as
+often as the job has attempts (five). What a person can do is said with every such job (`hint`).
 
 | code | what z2 does | what a person can do |
 |---|---|---|

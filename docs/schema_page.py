@@ -9,9 +9,10 @@ from pathlib import Path
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
 HEAD = """# The database
 
-Version 1 of the schema: PostgreSQL 15 or newer, no extensions. `schema.sql` is the source of this page, and says more: the life of a
-job, locks, functions, triggers, indexes. What a person sees of a job is the view `job_list`. Times are `timestamptz`, media times
-milliseconds, sizes bytes. The states a job may be in, and how it gets from one to the other: [states.md](states.md).
+Version 1 of the schema: PostgreSQL 15 or newer, no extensions. `schema.sql` is the source of this page, and says more:
+the life of a job, locks, functions, triggers, indexes. What a person sees of a job is the view `job_list`. Times are
+`timestamptz`, media times milliseconds, sizes bytes. The states a job may be in, and how it gets from one to the
+other: [states.md](states.md).
 """
 _TABLE = re.compile(r"^CREATE TABLE (\w+) \((?:\s*--\s*(.*))?$")
 _NO_COLUMN = ("CONSTRAINT", "PRIMARY KEY", "UNIQUE", "CHECK", "FOREIGN KEY")
