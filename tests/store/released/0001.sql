@@ -34,8 +34,8 @@
 --   Columns that change while a job runs (progress, heartbeats) have no index: their updates stay heap-only.
 
 CREATE TABLE schema_migrations (
-  version     int PRIMARY KEY,
-  name        text NOT NULL,
+  version     int PRIMARY KEY,                      -- number of the migration, from 1
+  name        text NOT NULL,                        -- name of its file
   checksum    text NOT NULL,                       -- sha256 of the file, hex
   app_version text NOT NULL,                       -- the z2 that applied it
   applied_at  timestamptz NOT NULL DEFAULT now()
@@ -147,9 +147,9 @@ $$;
 CREATE TABLE workers (
   id            text PRIMARY KEY,                   -- host:pid:random, never used twice
   installation  text NOT NULL,                      -- the state folder it works for; only one daemon can hold that
-  hostname      text NOT NULL,
+  hostname      text NOT NULL,                      -- the machine it runs on
   pid           int  NOT NULL,
-  version       text NOT NULL,
+  version       text NOT NULL,                      -- its z2
   capacity      int  NOT NULL CHECK (capacity BETWEEN 0 AND 256),   -- slots
   state         text NOT NULL DEFAULT 'ACTIVE' CHECK (state IN (
     'ACTIVE',       -- beats, claims and works
@@ -163,7 +163,7 @@ CREATE TABLE workers (
 -- ---------------------------------------------------------------- the queue as a whole
 
 CREATE TABLE queue_settings (                        -- one row: what a person set at runtime
-  only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),  -- there is never a second row
   mode       text NOT NULL DEFAULT 'ACTIVE' CHECK (mode IN (
     'ACTIVE',       -- jobs start as slots get free
     'DRAINING',     -- what runs is finished, nothing starts
@@ -172,7 +172,7 @@ CREATE TABLE queue_settings (                        -- one row: what a person s
   slots      int CHECK (slots BETWEEN 1 AND 64),    -- jobs at once of each worker; null: as each worker was started
   site_slots int CHECK (site_slots BETWEEN 1 AND 64),   -- jobs at once of one site, all workers together; null: as many as there are slots
   changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  changed_by text NOT NULL DEFAULT 'local'
+  changed_by text NOT NULL DEFAULT 'local'          -- who set it: local or token
 );
 INSERT INTO queue_settings DEFAULT VALUES;
 
@@ -219,22 +219,22 @@ CREATE TABLE jobs (
   priority        smallint NOT NULL DEFAULT 0 CHECK (priority BETWEEN -100 AND 100),   -- higher runs first
   rank            int NOT NULL DEFAULT 0,           -- below 0: moved before, above 0: behind all others, whatever their priority
   attempt         int NOT NULL DEFAULT 0 CHECK (attempt >= 0),    -- tries used up, the running one included
-  max_attempts    int NOT NULL DEFAULT 5 CHECK (max_attempts > 0),
+  max_attempts    int NOT NULL DEFAULT 5 CHECK (max_attempts > 0),  -- tries before it fails for good
   crashes         int NOT NULL DEFAULT 0 CHECK (crashes >= 0),    -- workers lost with it in hand since it last got on
   run_token       bigint NOT NULL DEFAULT 0,        -- fencing token: + 1 on every claim, never reset
-  run_after       timestamptz NOT NULL DEFAULT now(),
+  run_after       timestamptz NOT NULL DEFAULT now(),  -- not to be claimed before
   worker_id       text REFERENCES workers(id),      -- who holds it
 
-  url             text NOT NULL CHECK (length(url) BETWEEN 1 AND 4096),
+  url             text NOT NULL CHECK (length(url) BETWEEN 1 AND 4096),  -- as admitted: normalised
   site            text,                             -- extractor that will read it; gates are per site
   dedup_key       text,                             -- 'youtube:ID' or 'url:NORMALISED', known before anything is fetched
   forced          boolean NOT NULL DEFAULT false,   -- wanted although the library has it: never becomes a DUPLICATE
-  duplicate_of    bigint REFERENCES jobs(id) ON DELETE SET NULL,
+  duplicate_of    bigint REFERENCES jobs(id) ON DELETE SET NULL,  -- the job whose video it is
   client_key      text,                             -- Idempotency-Key of the submitter
-  submitted_by    text NOT NULL DEFAULT 'local',
-  profile         text NOT NULL DEFAULT 'default',
+  submitted_by    text NOT NULL DEFAULT 'local',    -- local (unix socket), token (TCP), or import
+  profile         text NOT NULL DEFAULT 'default',  -- name of the profile it was submitted with
   options         jsonb NOT NULL DEFAULT '{}',      -- as chosen at submission; no secrets
-  tags            text[] NOT NULL DEFAULT '{}',
+  tags            text[] NOT NULL DEFAULT '{}',     -- words of the submitter, for lists and filters
   title           text,                             -- copy of job_metadata.title, for lists
   listed          jsonb NOT NULL DEFAULT '{}',      -- of a child: what its list knows better than its own page
 
@@ -243,10 +243,10 @@ CREATE TABLE jobs (
   bytes           bigint NOT NULL DEFAULT 0,        -- size of its files, summed up when it finishes
 
   cancel_requested_at timestamptz,                  -- a person wants it to end; whoever ends the run obeys
-  cancel_requested_by text,
+  cancel_requested_by text,                         -- who wanted that
   pause_requested_at  timestamptz,                  -- a person wants a RUNNING job to stop and keep its place
   error_class     text,                             -- z2d.wire.reasons; of a FAILED job, or of the last try of one that waits
-  error_message   text,
+  error_message   text,                             -- the tool's own words, cleaned
 
   created_at      timestamptz NOT NULL DEFAULT now(),
   started_at      timestamptz,                      -- first claim since it was queued by a person
@@ -287,7 +287,7 @@ CREATE TABLE job_attempts (
   job_id        bigint NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
   run_token     bigint NOT NULL,                    -- that claim's fencing token
   attempt       int NOT NULL,                       -- jobs.attempt during the run; equal numbers: the earlier run cost none
-  worker_id     text NOT NULL,
+  worker_id     text NOT NULL,                      -- who ran it
   waited_ms     bigint NOT NULL,                    -- from being due to being claimed
   started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   finished_at   timestamptz,                        -- null: this run is on
@@ -305,7 +305,7 @@ CREATE TABLE job_attempts (
     'QUEUE_PAUSED',      -- likewise
     'USER'               -- likewise: paused
   )),
-  error_class   text,
+  error_class   text,                               -- as in jobs, of this run
   error_message text,
   PRIMARY KEY (job_id, run_token),
   CONSTRAINT job_attempts_result_iff_over CHECK ((finished_at IS NULL) = (result IS NULL))
@@ -314,8 +314,8 @@ CREATE TABLE job_attempts (
 -- Cool-down per site: one "slow down" parks every job of that site, not only the unlucky one. After not_before the
 -- row stays and lets a single job of the site through at a time, until one of them completes and removes the row.
 CREATE TABLE site_gates (
-  site        text PRIMARY KEY,
-  not_before  timestamptz NOT NULL,
+  site        text PRIMARY KEY,                     -- as in jobs
+  not_before  timestamptz NOT NULL,                 -- until then no job of the site is claimed
   strikes     int NOT NULL DEFAULT 1,               -- times in a row: each doubles the wait
   reason      text NOT NULL,                        -- error class that closed it
   updated_at  timestamptz NOT NULL DEFAULT now()
@@ -324,10 +324,10 @@ CREATE TABLE site_gates (
 -- How many jobs there are, and the bytes they hold, by status and by the UTC day on which they finished. Only ever
 -- appended to by the trigger below (+1 and -1), so writers do not queue for one counter row; upkeep folds it.
 CREATE TABLE job_counts (
-  status text NOT NULL,
+  status text NOT NULL,                             -- as in jobs
   day    date,                                      -- null: not finished
-  jobs   bigint NOT NULL,
-  bytes  bigint NOT NULL
+  jobs   bigint NOT NULL,                           -- how many more or fewer
+  bytes  bigint NOT NULL                            -- how many more or fewer
 );
 
 -- ---------------------------------------------------------------- stages
@@ -352,15 +352,15 @@ CREATE TABLE job_stages (                           -- a row appears when the st
   )),
   attempt      int NOT NULL DEFAULT 0,              -- times it was begun
   weight       real NOT NULL DEFAULT 1 CHECK (weight >= 0),   -- share in the job's progress
-  progress     real NOT NULL DEFAULT 0 CHECK (progress BETWEEN 0 AND 1),
-  bytes_done   bigint, bytes_total bigint,
+  progress     real NOT NULL DEFAULT 0 CHECK (progress BETWEEN 0 AND 1),  -- of this stage
+  bytes_done   bigint, bytes_total bigint,          -- of a download
   speed_bps    bigint,                              -- bytes per second
-  eta_s        int,
+  eta_s        int,                                 -- seconds that are left, as it looks
   detail       text,                                -- "fragment 17/40", "chunk 3/9"
   input_hash   text,                                -- sha256 of stage version, options, hashes of the input files
   checkpoint   jsonb NOT NULL DEFAULT '{}',         -- the stage's own notes for going on later, small
-  skip_reason  text,
-  error_class  text, error_message text,
+  skip_reason  text,                                -- why a SKIPPED one had nothing to do
+  error_class  text, error_message text,            -- as in jobs, of this stage
   run_token    bigint NOT NULL,                     -- which claim wrote it
   started_at   timestamptz, finished_at timestamptz,
   PRIMARY KEY (job_id, stage)
@@ -370,21 +370,21 @@ CREATE TABLE job_stages (                           -- a row appears when the st
 
 CREATE TABLE job_metadata (
   job_id        bigint PRIMARY KEY REFERENCES jobs(id) ON DELETE CASCADE,
-  extractor     text NOT NULL,
-  source_id     text NOT NULL,
+  extractor     text NOT NULL,                      -- who read the page: yt-dlp's name for the site
+  source_id     text NOT NULL,                      -- the video's id there
   media_key     text NOT NULL,                      -- equal keys: the same video, whatever URL led to it
   media_key_at  timestamptz NOT NULL,               -- when this job first had this key; of two jobs the later is the duplicate
-  webpage_url   text NOT NULL,
-  title         text NOT NULL,
-  description   text,
-  channel       text, channel_id text, channel_url text,
-  uploader      text, uploader_id text,
-  published_at  timestamptz,
+  webpage_url   text NOT NULL,                      -- the video's own page
+  title         text NOT NULL,                      -- as the site has it; of an untitled one its id or file name
+  description   text,                               -- as the site has it, cleaned
+  channel       text, channel_id text, channel_url text,  -- as the site has it; any may be missing
+  uploader      text, uploader_id text,             -- who put it there, where that is told apart
+  published_at  timestamptz,                        -- when it appeared; UTC
   published_precision text CHECK (published_precision IN (
     'second',       -- published_at is exact
     'day'           -- only its day is known: 00:00 UTC
   )),
-  duration_ms   bigint CHECK (duration_ms >= 0),
+  duration_ms   bigint CHECK (duration_ms >= 0),    -- length
   live_status   text CHECK (live_status IN (
     'not_live',     -- an ordinary video
     'is_live',      -- on the air
@@ -393,17 +393,17 @@ CREATE TABLE job_metadata (
     'post_live'     -- over, its recording not ready
   )),
   availability  text,                               -- public, unlisted, private, needs_auth, subscriber_only, premium_only
-  age_limit     smallint,
-  language      text,
-  license       text,
-  tags          text[] NOT NULL DEFAULT '{}',
-  categories    text[] NOT NULL DEFAULT '{}',
+  age_limit     smallint,                           -- years, as the site says
+  language      text,                               -- of what is said, where the site knows
+  license       text,                               -- as the site names it
+  tags          text[] NOT NULL DEFAULT '{}',       -- of the site, not of the person
+  categories    text[] NOT NULL DEFAULT '{}',       -- of the site
   chapters      jsonb NOT NULL DEFAULT '[]',        -- [{start_ms, end_ms, title}] from the source
   subtitles     jsonb NOT NULL DEFAULT '{}',        -- {"manual": ["en"], "auto": ["en-orig"]}
-  view_count    bigint, like_count bigint, comment_count bigint,
-  thumbnail_url text,
-  width int, height int, fps real, vcodec text, acodec text, format_id text,
-  extractor_version text,
+  view_count    bigint, like_count bigint, comment_count bigint,  -- when it was fetched
+  thumbnail_url text,                               -- where the picture was
+  width int, height int, fps real, vcodec text, acodec text, format_id text,  -- of the file that was chosen
+  extractor_version text,                           -- yt-dlp's version
   fetched_at    timestamptz NOT NULL DEFAULT now(),
   tsv tsvector GENERATED ALWAYS AS (                -- for the search
       setweight(z2_words(language, title), 'A') ||
@@ -431,9 +431,9 @@ CREATE TABLE imported_records (                     -- the original of each job 
 
 CREATE TABLE job_log_heads (                        -- one narrow hot row per job; its lock gives the lines their order
   job_id    bigint PRIMARY KEY REFERENCES jobs(id) ON DELETE CASCADE,
-  last_seq  bigint NOT NULL DEFAULT 0,
+  last_seq  bigint NOT NULL DEFAULT 0,              -- number of the newest line
   first_seq bigint NOT NULL DEFAULT 1,              -- > 1 after retention cut the head
-  warnings  int NOT NULL DEFAULT 0, errors int NOT NULL DEFAULT 0
+  warnings  int NOT NULL DEFAULT 0, errors int NOT NULL DEFAULT 0  -- how many lines of these levels there were
 ) WITH (fillfactor = 50);
 
 -- No foreign key: checking it for each line halved the speed (measured: 95 k to 185 k lines/s). The head row has one, and
@@ -449,10 +449,10 @@ CREATE TABLE job_logs (
     40,             -- ERROR
     50              -- CRITICAL
   )),
-  stage    text,
+  stage    text,                                    -- in which stage; null: between stages
   source   text NOT NULL,                           -- who said it: z2, yt-dlp, ffmpeg, asr, llm, publish, user
-  message  text NOT NULL,
-  data     jsonb,
+  message  text NOT NULL,                           -- one line without control characters, at most 8 KB
+  data     jsonb,                                   -- what belongs to it, for programs
   PRIMARY KEY (job_id, seq)
 );
 CREATE INDEX job_logs_at_brin ON job_logs USING brin (at) WITH (pages_per_range = 32);
@@ -511,11 +511,11 @@ CREATE TABLE job_files (
     'other'             -- anything else
   )),
   path        text NOT NULL CHECK (path <> '' AND path !~ '(^/|(^|/)\.\.(/|$))'),   -- relative to the job's folder
-  size_bytes  bigint NOT NULL CHECK (size_bytes >= 0),
-  sha256      text CHECK (sha256 ~ '^[0-9a-f]{64}$'),
-  mime        text,
-  language    text,
-  duration_ms bigint,
+  size_bytes  bigint NOT NULL CHECK (size_bytes >= 0),  -- when it was made
+  sha256      text CHECK (sha256 ~ '^[0-9a-f]{64}$'),  -- of its content, hex
+  mime        text,                                 -- kind of content
+  language    text,                                 -- of captions and transcripts
+  duration_ms bigint,                               -- of media
   state       text NOT NULL DEFAULT 'PRESENT' CHECK (state IN (
     'PRESENT',      -- on disk when last looked at
     'MISSING',      -- should be on disk and is not
@@ -531,7 +531,7 @@ CREATE INDEX job_files_sha_idx ON job_files (sha256) WHERE sha256 IS NOT NULL;
 CREATE TABLE transcripts (
   id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   job_id      bigint NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
-  language    text NOT NULL DEFAULT 'und',
+  language    text NOT NULL DEFAULT 'und',          -- BCP 47; und: not known
   source      text NOT NULL CHECK (source IN (
     'MANUAL_SUBS',    -- captions made by people
     'AUTO_CAPTIONS',  -- captions made by the site's machine
@@ -539,13 +539,13 @@ CREATE TABLE transcripts (
     'UPLOADED',       -- given by a person
     'IMPORTED'        -- from the program before z2
   )),
-  engine      text, model text,
+  engine      text, model text,                     -- of ASR: who recognised it
   format      text,                                 -- json3, vtt, srt, ttml
   is_primary  boolean NOT NULL DEFAULT false,       -- the one that is shown and analysed
-  segments    int NOT NULL DEFAULT 0, words int NOT NULL DEFAULT 0,
+  segments    int NOT NULL DEFAULT 0, words int NOT NULL DEFAULT 0,  -- how many there are
   coverage    real,                                 -- spoken share of the media's length
-  translated  boolean NOT NULL DEFAULT false,
-  warnings    text[] NOT NULL DEFAULT '{}',
+  translated  boolean NOT NULL DEFAULT false,       -- machine-translated captions
+  warnings    text[] NOT NULL DEFAULT '{}',         -- what is to be known about it
   provenance  jsonb,                                -- {z2, python, tools, machine, endpoint, options}; null: not known
   created_at  timestamptz NOT NULL DEFAULT now()
 );
@@ -557,10 +557,10 @@ CREATE TABLE transcript_segments (                  -- one caption cue each
   transcript_id bigint NOT NULL REFERENCES transcripts(id) ON DELETE CASCADE,
   seq       int NOT NULL,                           -- from 0
   job_id    bigint NOT NULL,                        -- copied: search groups by job without a join
-  start_ms  int NOT NULL CHECK (start_ms >= 0),
-  end_ms    int NOT NULL,
-  speaker   text,
-  text      text NOT NULL,
+  start_ms  int NOT NULL CHECK (start_ms >= 0),     -- in the media
+  end_ms    int NOT NULL,                           -- in the media
+  speaker   text,                                   -- who speaks, where the captions say so
+  text      text NOT NULL,                          -- what is said, without markup
   tsv       tsvector NOT NULL,                      -- of this text and of what follows it: phrases that cross the border
   PRIMARY KEY (transcript_id, seq),
   CHECK (end_ms >= start_ms)
@@ -575,9 +575,9 @@ CREATE TABLE job_analysis (
   job_id        bigint NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
   is_current    boolean NOT NULL DEFAULT true,      -- earlier ones are kept
   backend       text NOT NULL,                      -- offline, openai-compatible
-  model         text, prompt_version text,
+  model         text, prompt_version text,          -- which model, asked by which version of the prompts
   input_hash    text NOT NULL,                      -- of transcript, backend, model, prompt and options
-  language      text,
+  language      text,                               -- of summary, key passages and titles
   basis         text NOT NULL DEFAULT 'transcript' CHECK (basis IN (
     'transcript',   -- what is said
     'description'   -- title and description only: there was no transcript
@@ -590,9 +590,9 @@ CREATE TABLE job_analysis (
   chapters      jsonb NOT NULL DEFAULT '[]',        -- [{start_ms, end_ms, title, summary, origin}]
   keywords      jsonb NOT NULL DEFAULT '[]',        -- [{term, weight, start_ms}]
   stats         jsonb NOT NULL DEFAULT '{}',        -- words, words per minute, ...
-  grounding_total int NOT NULL DEFAULT 0, grounding_verified int NOT NULL DEFAULT 0,
+  grounding_total int NOT NULL DEFAULT 0, grounding_verified int NOT NULL DEFAULT 0,  -- quotes given; found word for word
   duration_ms   bigint,                             -- how long the analysis took
-  warnings      text[] NOT NULL DEFAULT '{}',
+  warnings      text[] NOT NULL DEFAULT '{}',       -- what is to be known about it
   provenance    jsonb,                              -- {z2, python, tools, machine, endpoint, prompt_hash, options, use}
   created_at    timestamptz NOT NULL DEFAULT now(),
   tsv tsvector GENERATED ALWAYS AS (                -- for the search
@@ -610,10 +610,10 @@ CREATE INDEX job_analysis_lang_idx   ON job_analysis (language) WHERE is_current
 CREATE TABLE model_use (
   day           date NOT NULL,                      -- in UTC
   job_id        bigint NOT NULL,
-  model         text NOT NULL,
-  calls         int NOT NULL DEFAULT 0 CHECK (calls >= 0),
-  prompt_tokens     bigint NOT NULL DEFAULT 0 CHECK (prompt_tokens >= 0),
-  completion_tokens bigint NOT NULL DEFAULT 0 CHECK (completion_tokens >= 0),
+  model         text NOT NULL,                      -- as the endpoint names it
+  calls         int NOT NULL DEFAULT 0 CHECK (calls >= 0),  -- requests that were answered
+  prompt_tokens     bigint NOT NULL DEFAULT 0 CHECK (prompt_tokens >= 0),  -- tokens asked
+  completion_tokens bigint NOT NULL DEFAULT 0 CHECK (completion_tokens >= 0),  -- tokens answered
   cost          double precision,                   -- in the currency of the configured prices; null: not known
   PRIMARY KEY (day, job_id, model)
 );
@@ -623,14 +623,14 @@ CREATE TABLE model_use (
 -- Where things are published, as the configuration of each installation says; written anew at every start. It stands
 -- here so that the transaction that ends something can also write down who is to hear of it.
 CREATE TABLE publish_targets (
-  installation  text NOT NULL,
+  installation  text NOT NULL,                      -- as in workers
   name          text NOT NULL,                      -- of the table [targets.NAME] in z2.toml
   kind          text NOT NULL,                      -- as in job_publishing
   events        text[] NOT NULL,                    -- which events of job_publishing it wants
   filter        text NOT NULL DEFAULT '',           -- which jobs it wants, in the filter language; empty: all
   settings_hash text NOT NULL,                      -- a change opens a disabled target again
   disabled_at   timestamptz,                        -- the other side said that it is gone for good
-  disabled_why  text,
+  disabled_why  text,                               -- in its words
   PRIMARY KEY (installation, name)
 );
 
@@ -662,8 +662,8 @@ CREATE TABLE job_publishing (
     'CANCELLED',    -- the job was cancelled, or ended otherwise, before it was sent
     'RETRACTED'     -- taken back
   )),
-  attempt       int NOT NULL DEFAULT 0, max_attempts int NOT NULL DEFAULT 8,
-  run_after     timestamptz NOT NULL DEFAULT now(),
+  attempt       int NOT NULL DEFAULT 0, max_attempts int NOT NULL DEFAULT 8,  -- tries used up, and how many there are
+  run_after     timestamptz NOT NULL DEFAULT now(),  -- not to be sent before
   idempotency_key text NOT NULL,                    -- stable over retries, a new one for new content
   content_hash  text,                               -- of what is sent
   check_first   boolean NOT NULL DEFAULT false,     -- it is there: send only if the content has another hash by now
@@ -671,10 +671,10 @@ CREATE TABLE job_publishing (
   run_token     bigint NOT NULL DEFAULT 0,          -- fencing token: + 1 whenever it is claimed or queued again
   worker_id     text, lease_until timestamptz,      -- who sends it, and until when the others wait for that
   installation  text,                               -- on whose disk the files are that it sends; null: anybody can send it
-  remote_id     text, remote_url text,
-  error_class   text, error_message text,
+  remote_id     text, remote_url text,              -- where it is, in the words of the other side
+  error_class   text, error_message text,           -- of the last try that failed
   created_at    timestamptz NOT NULL DEFAULT now(),
-  published_at  timestamptz,
+  published_at  timestamptz,                        -- when it got there
   UNIQUE (job_id, target, event),
   CONSTRAINT job_publishing_running_iff_held CHECK ((status = 'RUNNING') = (worker_id IS NOT NULL AND lease_until IS NOT NULL))
 );
