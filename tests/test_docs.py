@@ -15,7 +15,6 @@ from docs import man, reference, schema_page
 from tests.blocks import PAGES
 from tests.support import ROOT
 from z2ctl.cli.app import cli
-from z2d.__main__ import main as daemon
 from z2d.api.routes import routes
 from z2d.backup.faults import BackupTrouble
 from z2d.config import Settings

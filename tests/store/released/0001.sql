@@ -359,6 +359,7 @@ CREATE TABLE job_stages (                           -- a row appears when the st
   detail       text,                                -- "fragment 17/40", "chunk 3/9"
   input_hash   text,                                -- sha256 of stage version, options, hashes of the input files
   checkpoint   jsonb NOT NULL DEFAULT '{}',         -- the stage's own notes for going on later, small
+  tools        jsonb NOT NULL DEFAULT '{}',         -- version of each program that took part: {"yt-dlp": "2026.7.4"}
   skip_reason  text,                                -- why a SKIPPED one had nothing to do
   error_class  text, error_message text,            -- as in jobs, of this stage
   run_token    bigint NOT NULL,                     -- which claim wrote it
