@@ -167,6 +167,12 @@ def test_sentences_of_automatic_captions_begin_and_end_where_people_do() -> None
         assert whole in found
 
 
+def test_how_things_are_is_not_what_they_are() -> None:
+    texts = ["The exposed turbine was easily fixed.", "An exposed turbine is fixed, and easily so."] * 4
+    chosen = [term.key for term, _ in Terms(texts, Lexicon(" ".join(texts), "en"), "Repairs").best(3)]
+    assert "turbine" in chosen[0]
+
+
 def test_two_forms_of_one_phrase_are_one_term() -> None:
     texts = ["Финансовый директор отвечает за отчет.", "Без финансового директора нет бюджета."] * 6
     chosen = [term.key for term, _ in Terms(texts, Lexicon(" ".join(texts), "ru"), "Лекция").best(6)]

@@ -26,7 +26,8 @@ _CUES = re.compile(
 )
 _SMALL_TALK = re.compile(
     r"\b(?:subscribe|sponsor|patreon|like button|bell icon|welcome (?:back|to)|thank(?:s| you)|hello|enjoy"
-    r"|hi (?:everyone|everybody|guys)|good (?:morning|afternoon|evening)|see you|next (?:video|episode|time|week)"
+    r"|hi (?:everyone|everybody|guys)|good (?:morning|afternoon|evening)|see you"
+    r"|good luck|take care|next (?:video|episode|time|week)"
     r"|(?:this|the) (?:video|episode|podcast|channel)|podcast|links? (?:in|below)|description below|bye|my name is"
     r"|abonniert|suscr[ií]b|abonnez|подпис|спасибо)",
     re.IGNORECASE,

@@ -18,23 +18,24 @@ couldn couple course crazy day days definitely did didn different do does doesn 
 either else end enough especially etc even ever every everybody everyone everything exactly example far few fine first
 five for four from front full fun further gave get gets getting give given gives go goes going gone gonna good got
 gotta great guess guy guys had hadn half happen happened happens hard has hasn have haven having he hello hence her
-here hers herself hey hi him himself his hmm how however huge hundred i idea if in indeed instead interesting into is
-isn it its itself just keep kept kind kinda kinds knew know known knows last later least less let lets like likely
-literally little ll long longer look looked looking looks lot lots made main make makes making many matter may maybe
-me mean means might mine minute minutes moment month more most mostly much must my myself near nearly need needs never
-new next nice no nobody none nor not nothing now number obviously of off often oh ok okay old on once one ones only
-onto open or other others otherwise our ours ourselves out over own part particular people per perfect perhaps person
-personally piece place please point possible pretty probably put question questions quite rather re ready real really
-reason regarding remember right said same saw say saying says second seconds see seeing seem seemed seems seen self
-set seven several shall she should shouldn show side similar simply since six small so some somebody somehow someone
-something sometimes somewhat somewhere soon sort sorts specific start started starting starts still stop stuff such
-super sure take taken takes taking talk talked talking tell ten than thank thanks that thats the their theirs them
-themselves then there therefore these they thing things think thinking third this those though thought thousand three
-through time times to today together told too took totally toward towards tried true try trying turn turned two type
-uh um under understand until up upon us use used uses using usually various ve very via want wanted wants was wasn way
-ways we week weeks welcome well went were weren what whatever when whenever where wherever whether which while who
-whoever whole whom whose why will with within without won wonder word words work works would wouldn wow yeah year
-years yep yes yesterday yet you your yours yourself yourselves
+here hers herself hey hi him himself his hmm how however huge hundred i idea if in include included includes including
+indeed instead interesting into is isn it its itself just keep kept kind kinda kinds knew know known knows last later
+least less let lets like likely literally little ll long longer look looked looking looks lot lots made main make
+makes making many matter may maybe me mean means might mine minute minutes moment month more most mostly much multiple
+must my myself near nearly need needs never new next nice no nobody none nor not nothing now number obviously of off
+often oh ok okay old on once one ones only onto open or other others otherwise our ours ourselves out over own part
+particular people per perfect perhaps person personally piece place please point possible pretty probably put question
+questions quite rather re ready real really reason regarding relevant remember right said same saw say saying says
+second seconds see seeing seem seemed seems seen self set seven several shall she should shouldn show side similar
+simply since six small so some somebody somehow someone something sometimes somewhat somewhere soon sort sorts
+specific start started starting starts still stop stuff such super sure take taken takes taking talk talked talking
+tell ten than thank thanks that thats the their theirs them themselves then there therefore these they thing things
+think thinking third this those though thought thousand three through time times to today together told too took
+totally toward towards tried true try trying turn turned two type uh um under understand until up upon us use used
+uses using usually various ve very via want wanted wants was wasn way ways we week weeks welcome well went were weren
+what whatever when whenever where wherever whether which while who whoever whole whom whose why will with within
+without won wonder word words work works would wouldn wow yeah year years yep yes yesterday yet you your yours
+yourself yourselves
 """
 _GERMAN = """
 ab aber alle allem allen aller alles als also am an ander andere anderen anders auch auf aus bei beim beispiel bereits

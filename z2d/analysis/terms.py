@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from z2d.analysis.words import Lexicon, Token
 
 _BINDINGS = "of for in de del du des der da do di la van von en für"
 _BINDING = frozenset(_BINDINGS.split())
+# English words that say how things are or what is done with them, seldom what a talk is about: exposed, easily, useful
+_SAYS_HOW = re.compile(r"(?:[^aeiou]ed|ly|ful|ous|able|ible|ive|[a-z]{3}ier)$")
 _LENGTH_BONUS = {1: 1.0, 2: 2.2, 3: 2.4}
 
 
@@ -141,6 +144,8 @@ class Terms:
             and term.key.isascii()
         ):
             worth *= 0.8
+        if term.size == 1 and self._lexicon.language == "en" and _SAYS_HOW.search(term.key):
+            worth *= 0.6
         return worth
 
     def _overlap(self, one: str, two: str) -> bool:
