@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import random
 import shutil
 import stat
@@ -151,6 +153,17 @@ async def test_a_full_disk_keeps_nothing(world: World, monkeypatch: pytest.Monke
     with pytest.raises(faults.NoRoom, match=r"has 1\.0 kB free"):
         await world.back_up()
     assert list(world.folder.path.iterdir()) == []
+
+
+async def test_a_folder_that_cannot_be_written_is_no_trouble_of_the_database(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dump(*_words: object, **_names: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "x")
+
+    monkeypatch.setattr(making, "dump", dump)
+    with pytest.raises(faults.BackupTrouble, match=f"cannot write to {world.folder.path}: Read-only file system"):
+        await world.back_up()
 
 
 async def test_a_migration_is_rehearsed_on_a_copy(world: World, db: Database, fill: Fill) -> None:

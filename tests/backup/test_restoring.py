@@ -13,7 +13,7 @@ from tests.backup.conftest import HERE, World
 from tests.store.making import job, publication
 from z2d.backup import faults
 from z2d.backup.manifest import Manifest
-from z2d.backup.restore import Restored, check_usable, restore
+from z2d.backup.restore import Restored, check_room, check_version, restore
 from z2d.backup.verify import rehearse
 from z2d.postgres import contents
 from z2d.postgres.clients import other_database
@@ -136,10 +136,11 @@ def test_what_this_z2_or_this_disk_cannot_take(world: World) -> None:
     from tests.backup.test_manifest import manifest
 
     with pytest.raises(faults.TooNew, match=r"use z2 9\.8\.7 or newer"):
-        check_usable(manifest(schema_version=99, schema_by="9.8.7"), disk=world.roots.jobs.parent, min_free_bytes=0)
+        check_version(manifest(schema_version=99, schema_by="9.8.7"))
+    check_version(manifest())
     with pytest.raises(faults.NoRoom, match="Z2_MIN_FREE_BYTES"):
-        check_usable(manifest(), disk=world.roots.jobs.parent, min_free_bytes=2**60)
-    check_usable(manifest(), disk=world.roots.jobs.parent, min_free_bytes=0)
+        check_room(manifest(), disk=world.roots.jobs.parent, min_free_bytes=2**60)
+    check_room(manifest(), disk=world.roots.jobs.parent, min_free_bytes=0)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import AsyncIterator
@@ -72,5 +73,14 @@ def test_a_timer_that_fires_while_the_daemon_starts_may_try_again(tmp_path: Path
         prepare(folder / "state")
         (folder / "state/postgres/data").mkdir(parents=True)
         with locked(folder / "state"):
-            ended = called(folder, "z2d", "backup", "create")
+            ended = called(folder, "z2d", "backup", "create", "--json")
         assert (ended.returncode, "is at work in" in ended.stderr) == (75, True), ended.stderr
+        assert json.loads(ended.stdout)["code"] == "backup_busy"
+
+
+def test_a_disk_that_is_too_full_to_try_it_out() -> None:
+    with short_tmp() as folder:
+        assert called(folder, "z2d", "migrate").returncode == 0
+        assert called(folder, "z2d", "backup", "create").returncode == 0
+        ended = called(folder, "z2d", "backup", "verify", Z2_MIN_FREE_BYTES="900TiB")
+        assert (ended.returncode, "are to stay free (Z2_MIN_FREE_BYTES)" in ended.stderr) == (1, True), ended.stderr

@@ -98,6 +98,8 @@ async def _dump(
             try:
                 async with _growth_told(part, say):
                     await dump(dsn, by, part, namespace=about.namespace, snapshot=snapshot)
+            except OSError as error:
+                raise BackupTrouble(f"cannot write to {folder.path}: {error.strerror}") from None
             except ProgramFailed as failed:
                 # the program tells its reason in words only
                 full = "No space left on device" in str(failed)

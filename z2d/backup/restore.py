@@ -32,13 +32,17 @@ class Restored:
     seconds: float
 
 
-def check_usable(manifest: Manifest, *, disk: Path, min_free_bytes: int) -> None:
-    """Whether this z2 and the disk that `disk` lies on can take the backup. Raises TooNew or NoRoom."""
+def check_version(manifest: Manifest) -> None:
+    """Whether this z2 can use the backup. Raises TooNew."""
     if manifest.schema_version > SCHEMA_VERSION:
         raise TooNew(
             f"{manifest.name} has schema version {manifest.schema_version}, and this z2 knows {SCHEMA_VERSION}: use z2 "
             f"{manifest.schema_by} or newer"
         )
+
+
+def check_room(manifest: Manifest, *, disk: Path, min_free_bytes: int) -> None:
+    """Whether the database fits on the disk that `disk` lies on. Raises NoRoom."""
     free, needed = shutil.disk_usage(disk).free, manifest.database_bytes + min_free_bytes
     if free < needed:
         raise NoRoom(

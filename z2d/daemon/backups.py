@@ -11,7 +11,7 @@ from z2d.backup.faults import BackupTrouble, Busy, DaemonRunning, NoDatabase
 from z2d.backup.folder import BackupFolder, Keep, Listed
 from z2d.backup.manifest import Manifest, Origin
 from z2d.backup.media import Roots, Say
-from z2d.backup.restore import Restored, check_usable, restore
+from z2d.backup.restore import Restored, check_room, check_version, restore
 from z2d.backup.verify import Rehearsed, Verified, rehearse, verify
 from z2d.config import Settings
 from z2d.daemon import database, state
@@ -88,7 +88,9 @@ async def restore_backup(settings: Settings, name: str, *, say: Say) -> Restored
         folder = _folder(settings)
         manifest = folder.manifest(name)
         state.prepare(settings.state_dir)
-        check_usable(manifest, disk=settings.state_dir, min_free_bytes=settings.min_free_bytes)
+        check_version(manifest)
+        if settings.database_url is None:
+            check_room(manifest, disk=settings.state_dir, min_free_bytes=settings.min_free_bytes)
         async with AsyncExitStack() as opened:
             try:
                 opened.enter_context(state.locked(settings.state_dir))
@@ -116,6 +118,9 @@ def _troubles() -> Iterator[None]:
         yield
     except BackupTrouble as trouble:
         raise BackupFailed(str(trouble), trouble.code, EXIT_TAKEN if isinstance(trouble, Busy) else 1) from None
+    except DaemonTrouble as trouble:
+        code = Busy.code if trouble.exit_code == EXIT_TAKEN else BackupTrouble.code
+        raise BackupFailed(str(trouble), code, trouble.exit_code) from None
     except SchemaRefused as refused:
         raise BackupFailed(str(refused), "backup_schema_refused") from None
     except DatabaseUnavailable as away:
@@ -139,7 +144,9 @@ class _Scratch:
     async def place(self, manifest: Manifest) -> AsyncIterator[str]:
         """The address of an empty database. Raises Busy, PostgresTrouble."""
         async with AsyncExitStack() as opened:
-            yield await self._beside(manifest, opened) or await self._alone(opened)
+            if self._settings.database_url is None:
+                self._check_room(manifest)
+            yield await self._beside(manifest, opened) or await self._alone(manifest, opened)
 
     async def _beside(self, manifest: Manifest, opened: AsyncExitStack) -> str | None:
         """A database on the server of the daemon; None where that is not possible."""
@@ -149,8 +156,8 @@ class _Scratch:
         except ScratchRefused:
             return None
 
-    async def _alone(self, opened: AsyncExitStack) -> str:
-        state.prepare(self._settings.state_dir)
+    async def _alone(self, manifest: Manifest, opened: AsyncExitStack) -> str:
+        self._check_room(manifest)
         folder = self._settings.state_dir / "scratch"
         try:
             return await opened.enter_async_context(scratch_server(folder, self._settings.postgres_bin))
@@ -170,6 +177,10 @@ class _Scratch:
         async with contents.connected(dsn) as connection:
             _, major = await contents.server_version(connection)
         return dsn if major >= manifest.least_server else None
+
+    def _check_room(self, manifest: Manifest) -> None:
+        state.prepare(self._settings.state_dir)
+        check_room(manifest, disk=self._settings.state_dir, min_free_bytes=self._settings.min_free_bytes)
 
 
 def _folder(settings: Settings) -> BackupFolder:

@@ -6,6 +6,8 @@ database newer than this program, are refused.
 
 A numbered file, `NNNN_name.sql`, brings a database from version NNNN - 1 to NNNN; schema.sql is always the whole
 current schema. With the first upgrade, 0002, comes 0001_initial.sql: a frozen copy of what was released as version 1.
+tests/store/test_released.py proves, with rows, that it and all steps are schema.sql: so new columns stand at the end
+of their table.
 """
 
 from __future__ import annotations
