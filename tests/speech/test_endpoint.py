@@ -109,6 +109,14 @@ async def test_a_wrong_key_is_refused_for_good_and_never_repeated(service: Servi
     assert len(service.asked) == 1
 
 
+async def test_a_credential_of_systemd_is_guarded_by_systemd(
+    service: Service, wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    await hear(Endpoint(service.url, "whisper-1", key_file(tmp_path, mode=0o440), patience=HASTY), wav)
+    assert service.asked[0].authorization == f"Bearer {KEY}"
+
+
 @pytest.mark.parametrize(
     ("text", "mode", "words"),
     [(KEY, 0o644, "open to other accounts: chmod 600"), ("", 0o600, "holds no key"), ("a\nb", 0o600, "holds no key")],

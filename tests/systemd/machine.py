@@ -17,7 +17,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,7 +35,7 @@ SOURCES = ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")
 ENFORCE_ADDRESSES = ("--capability=all", "--system-call-filter=bpf @keyring")
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
                "LANG": "C.UTF-8", "TERM": "xterm"}  # fmt: skip
-BOOT_S = 60.0
+BOOT_S = 180.0
 OFF_S = 60.0
 
 
@@ -108,7 +108,7 @@ def package() -> Path:
 
 
 class Machine:
-    """One machine, switched on. What is done to it stays until the `with` that made it ends."""
+    """One machine, switched off. What is done to it stays until the `with` that made it ends."""
 
     def __init__(self, folder: Path, binds: Mapping[Path, str]) -> None:
         self.root = folder / "root"
@@ -116,7 +116,6 @@ class Machine:
         self._binds = binds
         self._leader = 0
         self._nspawn: subprocess.Popen[bytes] | None = None
-        self.on()
 
     # ------------------------------------------------------------------ on and off
 
@@ -129,25 +128,31 @@ class Machine:
                  f"--machine=z2-{os.getpid()}", "--console=pipe", "--private-network", *ENFORCE_ADDRESSES, *binds],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
             )  # fmt: skip
-        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
-        self._leader = int(self.wait(lambda: children.read_text().split()[:1], "the first process", BOOT_S)[0])
         self.wait(self._started, "a started system", BOOT_S)
 
     def _started(self) -> bool:
-        said = self.try_run("systemctl is-system-running").stdout.strip()
-        return said in {"running", "degraded"}
+        """Whether its systemd has done its work. The first children of nspawn only prepare the container."""
+        assert self._nspawn is not None
+        for child in Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split():
+            with suppress(OSError):
+                if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
+                    self._leader = int(child)
+        if not self._leader:
+            return False
+        return self.try_run("systemctl is-system-running").stdout.strip() in {"running", "degraded"}
 
     def off(self) -> None:
         """Switch it off as a person would; pull the plug where it does not go off."""
         if self._nspawn is None:
             return
-        self.try_run("systemctl --no-block poweroff")
         try:
+            if self._leader:
+                self.try_run("systemctl --no-block poweroff")
             self._nspawn.wait(OFF_S)
         except subprocess.TimeoutExpired:
-            os.kill(self._leader, signal.SIGKILL)
+            os.kill(self._leader or self._nspawn.pid, signal.SIGKILL)
             self._nspawn.wait(OFF_S)
-        self._nspawn = None
+        self._nspawn, self._leader = None, 0
 
     # ------------------------------------------------------------------ use
 
@@ -207,6 +212,7 @@ def machine(binds: Mapping[Path, str]) -> Iterator[Machine]:
         try:
             made = Machine(folder, binds)
             try:
+                made.on()
                 yield made
             finally:
                 made.off()

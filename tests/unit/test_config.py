@@ -180,6 +180,15 @@ def test_systemd_credentials_are_read_and_variables_beat_them(bare: Path, monkey
     assert second.token.get_secret_value() == "from the environment"
 
 
+def test_keys_of_services_may_be_systemd_credentials(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(bare))
+    (bare / "llm_key").write_text("sk-1\n")
+    found = load(None, {})
+    assert (found.llm_key_file, found.speech_key_file) == (bare / "llm_key", None)
+    monkeypatch.setenv("Z2_LLM_KEY_FILE", str(bare / "other"))
+    assert load(None, {}).llm_key_file == bare / "other"
+
+
 def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("Z2_TOKEN", "canary-1")
     monkeypatch.setenv("Z2_DATABASE_URL", "postgresql://z2:canary-2@db/z2")

@@ -198,8 +198,8 @@ class Settings(BaseSettings):
     llm_model: str | None = None
     """The model's name there; needed with `llm_url`."""
 
-    llm_key_file: Folder | None = None
-    """File with the endpoint's key. None: it wants none."""
+    llm_key_file: Folder | None = Field(default_factory=lambda: _credential("llm_key"))
+    """File with the endpoint's key. None: the systemd credential `llm_key`; without that the endpoint wants none."""
 
     llm_language: LanguageTag | None = None
     """Language of what the model writes, like `de`. None: that of the video. Quotes always stay as they are said."""
@@ -229,8 +229,8 @@ class Settings(BaseSettings):
     speech_model: str = Field(default="whisper-1", min_length=1)
     """What the service calls the model."""
 
-    speech_key_file: Folder | None = None
-    """File with the service's key, mode 0600. None: it wants none."""
+    speech_key_file: Folder | None = Field(default_factory=lambda: _credential("speech_key"))
+    """File with the service's key, mode 0600. None: the systemd credential `speech_key`; without that it wants none."""
 
     speech_model_dir: Folder | None = None
     """Folder of a faster-whisper model, with model.bin in it. Nothing is ever downloaded."""
@@ -284,6 +284,12 @@ def _credentials() -> Path | None:
     """Where systemd puts LoadCredential= files."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return Path(folder) if folder else None
+
+
+def _credential(name: str) -> Path | None:
+    """The file of a credential that is handed over, for secrets that are read where they are used."""
+    folder = _credentials()
+    return folder / name if folder and (folder / name).exists() else None
 
 
 def _read(path: Path) -> dict[str, Any]:

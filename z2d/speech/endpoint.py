@@ -10,6 +10,7 @@ import asyncio
 import io
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -267,7 +268,8 @@ class Endpoint:
         if self._key_file is None:
             return None
         try:
-            if self._key_file.stat().st_mode & 0o077:
+            given = str(self._key_file.parent) != os.environ.get("CREDENTIALS_DIRECTORY")
+            if given and self._key_file.stat().st_mode & 0o077:  # systemd guards its credentials by itself
                 raise SpeechFault(f"The key file {self._key_file} is open to other accounts: chmod 600 it.")
             key = self._key_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
