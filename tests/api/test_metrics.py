@@ -281,6 +281,10 @@ async def test_the_dashboard_shows_what_there_is(seeded: World) -> None:
             for label in set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) - {"instance"}:
                 assert any(label in told[name] for name in bare), (target, label)
     assert told.keys() - named == set(), "told and shown nowhere"
+    guide = (ROOT / "docs/guide/monitoring.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"`((?:z2|process)_\w+)`", guide))
+    assert explained == told.keys(), explained ^ told.keys()
+    assert set(re.findall(r"\bz2_\w+", guide)) <= told.keys(), "the alerts name what there is"
 
 
 def test_the_panels_lie_side_by_side() -> None:

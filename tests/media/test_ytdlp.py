@@ -14,6 +14,7 @@ from tests.site import Site
 from tests.support import eventually, fixture
 from z2d.media.faults import MediaFault
 from z2d.media.ffmpeg import Ffmpeg
+from z2d.media.installed import ytdlp_stamp
 from z2d.media.process import marked
 from z2d.media.ytdlp import YtDlp
 from z2d.wire.jobs import JobOptions, LogLevel
@@ -143,6 +144,25 @@ async def test_captions_and_pictures_are_fetched_with_a_limit(job: Job, site: Si
 
 def four(pids: list[int]) -> list[int]:
     return pids if len(pids) == 4 else []
+
+
+async def test_another_ytdlp_on_the_disk_is_what_the_next_step_gets(
+    ffmpeg: Ffmpeg, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Children that were warmed before an update do not serve after it; a job that runs keeps its child."""
+    async with YtDlp(installation=ffmpeg.installation, ffmpeg=ffmpeg, allow_private=True, limits=LIMITS) as yt:
+        warm = [child for child, _ in yt._spares]
+        held = await yt._take()
+        assert held in warm
+        stamp = ytdlp_stamp()
+        assert stamp is not None
+        monkeypatch.setattr("z2d.media.ytdlp.ytdlp_stamp", lambda: (stamp[0] + 1, *stamp[1:]))
+        taken = await yt._take()
+        assert taken not in warm
+        assert held.running
+        await held.stop()
+        await taken.stop()
+    assert marked(ffmpeg.installation) == []
 
 
 async def test_spares_wait_and_are_replaced(ffmpeg: Ffmpeg, site: Site, tmp_path: Path) -> None:

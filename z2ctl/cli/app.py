@@ -54,6 +54,7 @@ VERBS = {
     "backup": "backup",
     "stats": "stats",
     "doctor": "doctor",
+    "update-yt-dlp": "update",
     "completion": "shell",
     "version": "shell",
 }
@@ -109,7 +110,7 @@ class Verbs(click.Group):
         module = VERBS.get(cmd_name)
         if module is None:
             return None
-        command = getattr(import_module(f"z2ctl.cli.{module}"), f"{cmd_name}_command")
+        command = getattr(import_module(f"z2ctl.cli.{module}"), f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
 
