@@ -98,7 +98,7 @@ def test_submit_reads_stdin(daemon: FakeDaemon, z2ctl: Z2ctl, monkeypatch: pytes
 def test_submit_in_pieces_that_the_api_takes(daemon: FakeDaemon, z2ctl: Z2ctl, place: Path) -> None:
     (place / "urls").write_text("\n".join(f"http://site.test/{at}" for at in range(2500)))
     assert z2ctl("submit", "-f", place / "urls").out.splitlines() == [str(at + 1) for at in range(2500)]
-    assert [len(body["urls"]) for _, _, body in daemon.asked] == [1000, 1000, 500]
+    assert [len(body["urls"]) for _, _, body in daemon.asked] == [200] * 12 + [100]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from z2d.store import claims, requests
+from z2d.store import claims, requests, submission
 from z2d.store.database import Database
-from z2d.store.submission import find_duplicate, submit
+from z2d.store.submission import Submission, find_duplicate, submit, submit_many
 from z2d.wire.errors import Conflict
 from z2d.wire.jobs import DisplayStatus, JobOptions, JobStatus, NewJobFields, Outcome, WaitReason
 from z2d.wire.reasons import ErrorClass
@@ -15,6 +15,36 @@ from z2d.wire.reasons import ErrorClass
 from .making import claimed, job, worker
 
 URL = "https://example.org/watch"
+
+
+async def test_many_at_once_are_answered_in_their_order(db: Database) -> None:
+    there, _ = await submit(db, url=URL, site="s", dedup_key="k7", job=NewJobFields())
+    batch = [Submission(f"{URL}/{number % 120}", "s", f"k{number % 120}") for number in range(130)]
+    answers = await submit_many(db, batch, job=NewJobFields(tags=["t"]))
+    assert answers[7] == (there.id, True)
+    made = [job_id for job_id, known in answers if not known]
+    assert len(made) == 119
+    assert made == sorted(made), "the queue has the order of the batch"
+    assert [answers[number] for number in range(120, 130)] == [(answers[number][0], True) for number in range(10)]
+    assert await db.fetchval("SELECT count(*) FROM jobs WHERE tags = '{t}'") == 119
+
+
+async def test_batches_that_name_the_same_videos_in_another_order_do_not_meet(db: Database) -> None:
+    batch = [Submission(f"{URL}/{number}", "s", f"k{number}") for number in range(100)]
+    runs = await asyncio.gather(*(submit_many(db, batch[::step], job=NewJobFields()) for step in (1, -1, 1, -1)))
+    assert len({job_id for answers in runs for job_id, _ in answers}) == 100
+    assert sum(not known for answers in runs for _, known in answers) == 100
+
+
+async def test_a_batch_outlasts_a_lock_that_is_held_for_too_long(db: Database) -> None:
+    async with db.transaction() as other:
+        await other.execute(submission._ONE_BATCH_AT_A_TIME)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                submission, "_ONE_BATCH_AT_A_TIME", f"SET LOCAL lock_timeout = 50; {submission._ONE_BATCH_AT_A_TIME}"
+            )
+            answers = await submit_many(db, [Submission(URL, "s", "k"), Submission(URL, "s", "k")], job=NewJobFields())
+    assert [known for _, known in answers] == [False, True]
 
 
 async def test_forty_parallel_submissions_of_one_video_make_one_job(db: Database) -> None:

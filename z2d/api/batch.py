@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -27,16 +28,19 @@ async def submit_batch(request: web.Request, query: NoQuery, body: NewBatch) -> 
     body = request.app[CURRENT].profiles.settled(body)
     admissions = await _admit_all(request, body.urls, playlist=body.options.playlist is not None)
     job = NewJobFields.model_validate({name: getattr(body, name) for name in NewJobFields.model_fields})
-    first_of: dict[str, int | None] = {}
+    taken = {at: one for at, one in enumerate(admissions) if not isinstance(one, errors.Z2Error)}
+    if body.dry_run:
+        first_of: dict[str, int | None] = {}
+        accepted = {at: await _foretell(request, one, body.force, first_of) for at, one in taken.items()}
+    else:
+        accepted = await _queue(request, taken, job, key)
     results = []
-    for index, (url, admitted) in enumerate(zip(body.urls, admissions, strict=True)):
+    for at, (url, admitted) in enumerate(zip(body.urls, admissions, strict=True)):
         if isinstance(admitted, errors.Z2Error):
             results.append(BatchResult(url=url, result="rejected", code=admitted.code, detail=admitted.detail))
-        elif body.dry_run:
-            results.append(await _foretell(request, url, admitted, body.force, first_of))
         else:
-            # a key of its own for each URL makes a repeated batch safe even where jobs are forced
-            results.append(await _queue(request, url, admitted, job, f"{key}#{index}" if key else None))
+            known, job_id = accepted[at]
+            results.append(BatchResult(url=url, result="duplicate" if known else "queued", job_id=job_id))
     return answer(BatchAnswer(results=results))
 
 
@@ -56,27 +60,26 @@ async def _admit_all(request: web.Request, urls: list[str], *, playlist: bool) -
 
 
 async def _foretell(
-    request: web.Request, url: str, admitted: Admitted, force: bool, first_of: dict[str, int | None]
-) -> BatchResult:
+    request: web.Request, admitted: Admitted, force: bool, first_of: dict[str, int | None]
+) -> tuple[bool, int | None]:
     """What submitting would do now; `first_of` remembers the videos named earlier in the same batch."""
     key = admitted.dedup_key
     if key is None or force:
-        return BatchResult(url=url, result="queued")
+        return False, None
     if key not in first_of:
         first_of[key] = await submission.find_duplicate(request.app[DB], key)
-        if first_of[key] is None:
-            return BatchResult(url=url, result="queued")
-    return BatchResult(url=url, result="duplicate", job_id=first_of[key])
+        return first_of[key] is not None, first_of[key]
+    return True, first_of[key]
 
 
-async def _queue(request: web.Request, url: str, admitted: Admitted, job: NewJobFields, key: str | None) -> BatchResult:
-    made, deduplicated = await submission.submit(
-        request.app[DB],
-        url=admitted.url,
-        site=admitted.site,
-        dedup_key=admitted.dedup_key,
-        job=job,
-        submitted_by=request[CALLER],
-        client_key=key,
-    )
-    return BatchResult(url=url, result="duplicate" if deduplicated else "queued", job_id=made.id)
+async def _queue(
+    request: web.Request, taken: Mapping[int, Admitted], job: NewJobFields, key: str | None
+) -> dict[int, tuple[bool, int | None]]:
+    """Queue what was admitted, by its place in the batch: (was it there before, id of the job)."""
+    # a key of its own for each URL makes a repeated batch safe even where jobs are forced
+    batch = [
+        submission.Submission(one.url, one.site, one.dedup_key, f"{key}#{at}" if key else None)
+        for at, one in taken.items()
+    ]
+    answers = await submission.submit_many(request.app[DB], batch, job=job, submitted_by=request[CALLER])
+    return {at: (known, job_id) for at, (job_id, known) in zip(taken, answers, strict=True)}

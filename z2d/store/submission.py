@@ -6,16 +6,35 @@ others. Raw speed matters less than the promise, so a submission is one short tr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from z2d.store.clean import clean_json, clean_key, clean_or_none, clean_text
 from z2d.store.database import Database
 from z2d.store.reads import summary
-from z2d.wire.errors import Conflict
+from z2d.wire.errors import Conflict, DatabaseUnavailable
 from z2d.wire.jobs import JobSummary, NewJobFields
 
 _TRIES = 5  # each is needed only if the job that stood in the way finished in that very moment
+
+
+class Submission(NamedTuple):
+    """What is to become a job. `dedup_key`: what its video is known by; `client_key`: what its submitter calls it."""
+
+    url: str
+    site: str | None = None
+    dedup_key: str | None = None
+    client_key: str | None = None
+
+    def cleaned(self) -> Submission:
+        """As it can be stored."""
+        return Submission(
+            clean_text(self.url),
+            clean_or_none(self.site, 200),
+            None if self.dedup_key is None else clean_key(self.dedup_key),
+            None if self.client_key is None else clean_key(self.client_key),
+        )
 
 
 class _Overtaken(Exception):
@@ -38,29 +57,65 @@ async def submit(
     which has new entries when it is asked for again; so does the job that the
     same submitter made with the same `client_key`. Raises `Conflict` when that one has another URL.
     """
-    submitter = clean_text(submitted_by, 200)
-    client_key = None if client_key is None else clean_key(client_key)
-    dedup_key = None if dedup_key is None else clean_key(dedup_key)
-    url = clean_text(url)
+    one = Submission(url, site, dedup_key, client_key).cleaned()
     for _ in range(_TRIES):
-        if client_key is not None and (earlier := await _same_request(db, submitter, client_key, url)) is not None:
-            return await summary(db, earlier), True
-        if dedup_key is not None and (other := await _answering(db, dedup_key, forced=job.force)) is not None:
-            return await summary(db, other), True
-        made = await _insert(db, _row(url, site, dedup_key, job, submitter, client_key), dedup_key, job.force)
-        if made is not None:
-            return await summary(db, made), False
+        async with db.connection() as connection:
+            found = await _try(connection, one, job, clean_text(submitted_by, 200))
+        if found is not None:
+            return await summary(db, found[0]), found[1]
     raise Conflict("Another job of this video keeps coming and going; submit it again.")
+
+
+# Batches that name the same videos in another order would else wait for each other's rows; so would a list.
+_ONE_BATCH_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('z2 expands a list'))"
+_TOGETHER = 50  # of one transaction: a commit for each would be most of the time, and many keep others waiting
+
+
+async def submit_many(
+    db: Database, batch: Sequence[Submission], *, job: NewJobFields, submitted_by: str = "local"
+) -> list[tuple[int, bool]]:
+    """The same for many: for each in its order (id of the job, was it there before). Raises `Conflict`."""
+    answers: list[tuple[int, bool]] = []
+    for start in range(0, len(batch), _TOGETHER):
+        some = batch[start : start + _TOGETHER]
+        try:
+            found = await _together(db, some, job, clean_text(submitted_by, 200))
+        except DatabaseUnavailable:  # also a lock that was held for too long
+            found = [None] * len(some)
+        for one, answer in zip(some, found, strict=True):
+            if answer is None:  # overtaken just now, so by itself
+                made, known = await submit(db, **one._asdict(), job=job, submitted_by=submitted_by)
+                answer = made.id, known
+            answers.append(answer)
+    return answers
+
+
+async def _together(
+    db: Database, some: Sequence[Submission], job: NewJobFields, submitter: str
+) -> list[tuple[int, bool] | None]:
+    async with db.transaction() as connection:
+        await connection.execute(_ONE_BATCH_AT_A_TIME)
+        return [await _try(connection, one.cleaned(), job, submitter) for one in some]
+
+
+async def _try(connection: Any, one: Submission, job: NewJobFields, submitter: str) -> tuple[int, bool] | None:
+    """(id, was it there before), or None when another job came in its way in this very moment."""
+    if one.client_key is not None and (earlier := await _same_request(connection, submitter, one)) is not None:
+        return earlier, True
+    if one.dedup_key is not None and (other := await _answering(connection, one.dedup_key, forced=job.force)):
+        return other, True
+    made = await _insert(connection, _row(one, job, submitter), one.dedup_key, job.force)
+    return None if made is None else (made, False)
 
 
 _SAME_REQUEST = "SELECT id, url FROM jobs WHERE submitted_by = $1 AND client_key = $2 AND deleted_at IS NULL"
 
 
-async def _same_request(db: Database, submitter: str, client_key: str, url: str) -> int | None:
-    row = await db.fetchrow(_SAME_REQUEST, submitter, client_key)
+async def _same_request(connection: Any, submitter: str, one: Submission) -> int | None:
+    row = await connection.fetchrow(_SAME_REQUEST, submitter, one.client_key)
     if row is None:
         return None
-    if row["url"] != url:
+    if row["url"] != one.url:
         raise Conflict(f"This Idempotency-Key was used before, for another URL (job {row['id']}).")
     found: int = row["id"]
     return found
@@ -99,16 +154,14 @@ _COMPLETED_MEANWHILE = """
 """
 
 
-def _row(
-    url: str, site: str | None, dedup_key: str | None, job: NewJobFields, submitter: str, client_key: str | None
-) -> tuple[Any, ...]:
+def _row(one: Submission, job: NewJobFields, submitter: str) -> tuple[Any, ...]:
     run_after: datetime | None = job.run_after
     return (
-        url,
-        clean_or_none(site, 200),
-        dedup_key,
+        one.url,
+        one.site,
+        one.dedup_key,
         job.force,
-        client_key,
+        one.client_key,
         submitter,
         clean_text(job.profile),
         clean_json(job.options.model_dump(mode="json")),
@@ -119,10 +172,10 @@ def _row(
     )
 
 
-async def _insert(db: Database, row: tuple[Any, ...], dedup_key: str | None, forced: bool) -> int | None:
+async def _insert(connection: Any, row: tuple[Any, ...], dedup_key: str | None, forced: bool) -> int | None:
     """The new job's id, or None when another job turned out to stand in the way."""
     try:
-        async with db.transaction() as connection:
+        async with connection.transaction():
             made: int | None = await connection.fetchval(_INSERT, *row)
             # a job in its way may have completed while the insert waited for it: then that one answers
             if made and dedup_key and not forced and await connection.fetchval(_COMPLETED_MEANWHILE, dedup_key):
