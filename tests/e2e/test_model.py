@@ -27,6 +27,7 @@ def seen_of_processes() -> bytes:
     return b"\n".join(seen)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_offline_first_then_by_a_model_with_its_origin(daemon: Daemon, site: Site) -> None:
     key = daemon.folder / "key"
