@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,31 @@ async def test_stop_puts_the_job_back_and_the_next_start_continues(dsn: str, des
     assert ranges, "the download went on by itself"
     assert all(wanted and wanted != "bytes=0-" for wanted in ranges), ranges
     assert "Reused" in await desk.story(job_id)
+
+
+@pytest.mark.slow
+async def test_a_stop_waits_for_no_stage_that_will_not_end(dsn: str, desk: Desk, site: Site) -> None:
+    """Nothing is lost by it: the next start finds the job in nobody's hands."""
+    deaf = asyncio.Event()
+
+    async def run(self: AudioStage, work: Any) -> Any:
+        while not deaf.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await deaf.wait()
+        raise asyncio.CancelledError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AudioStage, "run", run)
+        async with working(dsn, desk.state_dir) as (_, running):
+            job_id = await desk.submit(site.url("/file.mp4"))
+            await desk.in_stage(job_id, StageName.AUDIO)
+            asked_at = time.monotonic()
+            running.cancel()
+            await asyncio.wait({running})
+            assert time.monotonic() - asked_at < 10
+            deaf.set()
+    async with working(dsn, desk.state_dir):
+        assert (await desk.end_of(job_id)).status is JobStatus.COMPLETED
 
 
 async def test_a_stop_and_a_wish_in_the_same_tick(dsn: str, desk: Desk, site: Site) -> None:

@@ -48,11 +48,11 @@ class ErrorClass(StrEnum):
 
 # {cookies} stands for the command that gives z2 a site's cookies
 HINTS: dict[str, str] = {
-    ErrorClass.NETWORK: "The site could not be reached. z2 tries again by itself; check the network and the address.",
-    ErrorClass.TIMEOUT: "The site took too long to answer. z2 tries again by itself.",
-    ErrorClass.SERVER_ERROR: "The site had a fault of its own. z2 tries again by itself; later is better than often.",
-    ErrorClass.TRUNCATED: "The download ended early. z2 tries again and continues where it stopped.",
-    ErrorClass.STALLED: "The download came to a standstill. z2 tries again and continues where it stopped.",
+    ErrorClass.NETWORK: "The site could not be reached. z2 tries a few times; then check the address, and retry.",
+    ErrorClass.TIMEOUT: "The site took too long to answer. z2 tries a few times; then retry later.",
+    ErrorClass.SERVER_ERROR: "The site had a fault of its own. z2 tries a few times; then retry later.",
+    ErrorClass.TRUNCATED: "The download ended early. z2 tries a few times, and a retry too continues where it stopped.",
+    ErrorClass.STALLED: "The download stood still. z2 tries a few times, and a retry too continues where it stopped.",
     ErrorClass.FORBIDDEN: "The site refused access: it wants cookies, or blocks this server. {cookies}",
     ErrorClass.RATE_LIMITED: "The site asked to slow down. Its jobs wait; none is lost. New cookies open it at once.",
     ErrorClass.BOT_CHECK: "The site wants proof of a person. {cookies}",
