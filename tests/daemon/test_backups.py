@@ -53,10 +53,13 @@ async def test_a_server_that_lets_us_do_little(theirs: str, empty_dsn: str) -> N
         assert "Traceback" not in said
 
 
-def test_stopped_in_the_middle_nothing_is_left() -> None:
+@pytest.mark.slow
+def test_without_room_or_stopped_in_the_middle_nothing_is_left() -> None:
     with short_tmp() as folder:
         assert called(folder, "z2d", "migrate").returncode == 0
         assert called(folder, "z2d", "backup", "create").returncode == 0
+        full = called(folder, "z2d", "backup", "verify", Z2_MIN_FREE_BYTES="900TiB")
+        assert (full.returncode, "are to stay free (Z2_MIN_FREE_BYTES)" in full.stderr) == (1, True), full.stderr
         with z2d(folder, "backup", "verify") as own:
             own.says("restoring")
             own.stop()
@@ -76,11 +79,3 @@ def test_a_timer_that_fires_while_the_daemon_starts_may_try_again(tmp_path: Path
             ended = called(folder, "z2d", "backup", "create", "--json")
         assert (ended.returncode, "is at work in" in ended.stderr) == (75, True), ended.stderr
         assert json.loads(ended.stdout)["code"] == "backup_busy"
-
-
-def test_a_disk_that_is_too_full_to_try_it_out() -> None:
-    with short_tmp() as folder:
-        assert called(folder, "z2d", "migrate").returncode == 0
-        assert called(folder, "z2d", "backup", "create").returncode == 0
-        ended = called(folder, "z2d", "backup", "verify", Z2_MIN_FREE_BYTES="900TiB")
-        assert (ended.returncode, "are to stay free (Z2_MIN_FREE_BYTES)" in ended.stderr) == (1, True), ended.stderr
