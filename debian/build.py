@@ -44,7 +44,7 @@ Maintainer: the z2 maintainers <z2@localhost>
 Installed-Size: {kibibytes}
 Depends: python3 (>= {python}~), python3 (<< {following}~), libc6, libstdc++6, systemd (>= 250), init-system-helpers
 Recommends: ffmpeg
-Suggests: nginx, postgresql (>= 15)
+Suggests: nginx, postgresql (>= 15), python3-pip
 Section: video
 Priority: optional
 Description: turns video URLs into library entries that can be read, searched and cited

@@ -45,9 +45,9 @@ class NotHere(Exception):
 
 def base() -> Path:
     """The folder of the plain Debian, made when it is missing (about two minutes)."""
-    for program in ("mmdebstrap", "systemd-nspawn", "nsenter"):
+    for program in ("mmdebstrap", "systemd-nspawn", "nsenter", "ar"):
         if not shutil.which(program):
-            raise NotHere(f"{program} is missing: install mmdebstrap and systemd-container")
+            raise NotHere(f"{program} is missing: install mmdebstrap, systemd-container, binutils")
     if os.geteuid():
         raise NotHere("only root can start a container")
     release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line).get(
