@@ -52,6 +52,8 @@ class FakeApi:
         self.version = "0.1.0"
         self.api = 1
         self.refuse: int | None = None
+        self.hold: asyncio.Event | None = None
+        """Answers to calls (not sockets) wait for it."""
         self.calls: list[str] = []
         self.status_sockets: set[web.WebSocketResponse] = set()
         self.log_sockets: dict[web.WebSocketResponse, int] = {}
@@ -244,6 +246,8 @@ class FakeApi:
         if self.refuse is not None:
             code = {401: "unauthorized", 503: "database_unavailable"}[self.refuse]
             return _problem(self.refuse, code, "refused by the test")
+        if self.hold is not None and request.path.startswith("/api/"):
+            await self.hold.wait()
         answer = await handler(request)
         assert isinstance(answer, web.StreamResponse)
         return answer
@@ -370,7 +374,9 @@ class FakeApi:
     async def _why(self, request: web.Request) -> web.Response:
         job = self.jobs[int(request.match_info["id"])]
         code, sentence = ("SLOTS", "All 2 slots are busy; it is the next to start.")
-        if job["status"] != "QUEUED":
+        if job["status"] == "WAITING":
+            code, sentence = ("CHILDREN", "It waits for 2 of 4 entries.")
+        elif job["status"] != "QUEUED":
             code, sentence = ("FINISHED", "It is over.")
         return _answer(
             {"id": job["id"], "status": job["display_status"], "code": code, "sentence": sentence, "until": None,

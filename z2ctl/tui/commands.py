@@ -33,7 +33,7 @@ class Commands(Desk):
         groups: dict[str, list[tuple[str, str]]] = {}
         for key, _action, shown in self._actions():
             groups.setdefault(keymap.SCOPES[key.scope], []).append((" ".join(shown), key.words))
-        self.push_screen(Help(f"Keys - rebind them in {settings.config_file()}", list(groups.items())))
+        self.push_screen(Help(f"Keys - rebind them in {settings.spoken(settings.config_file())}", list(groups.items())))
 
     def action_palette(self) -> None:
         """Every action by its words, and jobs by their title."""

@@ -38,6 +38,8 @@ def state_line(job: Job) -> Doc:
     word = look.word
     if job.running and job.stage and job.display == "RUNNING":
         word = f"{job.stage} {words.percent(job.progress)}"
+    elif job.kind == "COLLECTION" and job.display == "WAITING":
+        word = f"{word} for its entries, {words.percent(job.progress)}"
     spans = [Span(f" {look.glyph} ", role), Span(word, f"{role} bold")]
     if job.outcome and job.outcome != "FULL":
         spans.append(Span(f"  {job.outcome.lower()}", "warning"))
@@ -71,6 +73,8 @@ def overview(job: Job, detail: Json | None) -> list[Doc]:
     docs.append(BLANK)
     if detail is None:
         return [*docs, *_facts(job, short=False), BLANK, note("Loading…")]
+    if place := list(_place(job, detail)):
+        docs += [*place, BLANK]
     if job.kind == "COLLECTION":
         docs.extend(_entries(detail))
     else:
@@ -78,7 +82,6 @@ def overview(job: Job, detail: Json | None) -> list[Doc]:
         docs.extend(_stages(detail))
     docs.append(BLANK)
     docs.extend(_facts(job, short=False))
-    docs.extend(_place(job, detail))
     docs.extend(_metadata(detail.get("metadata") or {}))
     if detail.get("warnings"):
         docs.append(fact("Warnings", f"{words.count(detail['warnings'])} in the log", role="warning"))
@@ -177,7 +180,7 @@ def _publication(each: Json) -> Iterator[Doc]:
     event = str(each.get("event") or "publish")
     head = (
         Span(f" {look.glyph} ", role),
-        Span(fit(target if event == "publish" else f"{target}, {event}", 22), "bold"),
+        Span(fit(target if event == "publish" else f"{target}, {event}", 16), "bold"),
         Span(fit(look.word, 16), role),
     )
     yield Doc(head, place, "plain", Publication(target, place))

@@ -10,8 +10,10 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 
+from textual.binding import Binding
 from textual.worker import Worker
 
+from z2ctl.tui import keymap
 from z2ctl.tui.feed import Feed
 from z2ctl.tui.jobs import Job, Query
 from z2ctl.tui.paint import Palette
@@ -87,6 +89,10 @@ class Ground(Palette[int]):
     @abstractmethod
     def select_job(self, job_id: int) -> None:
         """Put the list's cursor on a job."""
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as it is shown; with `--ascii` without arrows and signs for keys."""
+        return keymap.shown(binding.key) if self.ascii_only else super().get_key_display(binding)
 
     # -- saying ----------------------------------------------------------------------------------------------------
 

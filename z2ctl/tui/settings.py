@@ -53,6 +53,11 @@ def config_file(env: Mapping[str, str] = os.environ) -> Path:
     return Path(env.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "z2" / "tui.toml"
 
 
+def spoken(path: Path) -> str:
+    """A path as a person writes it, from the home folder on."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+
+
 def memory_file(env: Mapping[str, str] = os.environ) -> Path:
     """`$XDG_STATE_HOME/z2/tui.json`."""
     return Path(env.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "z2" / "tui.json"

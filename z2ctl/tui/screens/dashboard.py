@@ -171,7 +171,7 @@ class Dashboard(Listing):
             return
         if not line.ever and line.phase is Phase.OFFLINE:
             self.table.show_notice(
-                f"z2d is not running at {self.desk.feed.place()}.\n{line.reason}\n\n"
+                f"z2d is not running at {self.desk.feed.place()}.\n{_beside(line.reason)}\n"
                 "  systemctl status z2d      is the service up?\n"
                 "  z2d serve                 start it by hand\n"
                 "  z2ctl doctor              what is wrong?\n\n"
@@ -378,3 +378,8 @@ class Dashboard(Listing):
         """Likewise."""
         self._retab()
         self.table.refresh()
+
+
+def _beside(reason: str) -> str:
+    """What a reason says beside "z2d is not running", as a line of its own."""
+    return "" if reason.startswith("z2d is not running") else f"{reason}\n"

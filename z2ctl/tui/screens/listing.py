@@ -145,7 +145,7 @@ class Listing(Acting):
         try:
             conditions(line)
         except errors.FilterInvalid as error:
-            self.tabs.trouble = error.detail
+            self.tabs.trouble = error.detail.removeprefix("The filter, ")
             self._retab()
             return False
         self.tabs.trouble = ""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from textual import events
+from textual.binding import Binding
 from textual.message import Message
 from textual.strip import Strip
 
@@ -238,25 +239,27 @@ class KeyBar(Painted):
         return self.strip(clip_spans(self._shown, self.size.width, ""), self.size.width)
 
     def _keys(self) -> list[Span]:
-        spans: list[Span] = [Span(" ")]
-        self._places = []
+        items: list[tuple[Binding, list[Span]]] = []
         seen: set[str] = set()
-        at = 1
         actives = self.screen.active_bindings.values()
         # the keys of a text are the same everywhere: those of the screen come before them
         for active in sorted(actives, key=lambda active: (active.binding.id or "").startswith("text.")):
             binding = active.binding
-            if not binding.show or binding.action in seen:
-                continue
-            seen.add(binding.action)
-            key = self.app.get_key_display(binding)
-            off = bool(self.reason(binding.action))
-            spans.append(Span(key, "dim" if off else "key"))
-            spans.append(Span(f" {binding.description}  ", "dim" if off else "plain"))
-            size = width_of(spans[-2:])
-            self._places.append((at, at + size - 2, binding.key))
-            at += size
-        return spans
+            if binding.show and binding.action not in seen:
+                seen.add(binding.action)
+                off = bool(self.reason(binding.action))
+                key = Span(self.app.get_key_display(binding), "dim" if off else "key")
+                items.append((binding, [key, Span(f" {binding.description}  ", "dim" if off else "plain")]))
+        while len(items) > 1 and 1 + sum(width_of(spans) for _, spans in items) - 2 > self.size.width:
+            # the last one goes that is not the way to all others, or out
+            del items[next((at for at in reversed(range(len(items))) if items[at][0].id not in ("help", "quit")), -1)]
+        at, out = 1, [Span(" ")]
+        self._places = []
+        for binding, spans in items:
+            self._places.append((at, at + width_of(spans) - 2, binding.key))
+            at += width_of(spans)
+            out.extend(spans)
+        return out
 
     def on_click(self, event: events.Click) -> None:
         """Press the key under the mouse."""

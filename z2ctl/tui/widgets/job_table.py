@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from z2ctl import text as words
 from z2ctl.tui.jobs import Job
-from z2ctl.tui.paint import Painted, Span, cells, clip, fit, highlight, width_of
+from z2ctl.tui.paint import Painted, Span, cells, clip, fit, highlight, width_of, wrap_words
 from z2ctl.tui.state import State
 
 NEAR_END = 30
@@ -240,7 +240,8 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
             return self.strip(self._header(), width, "header")
         index = y - 1 + self.scroll_offset.y
         if index >= len(rows):
-            lines = self.notice.split("\n") if not rows else []
+            said = self.notice.split("\n") if not rows else []
+            lines = [part for line in said for part in wrap_words(line, max(10, width - 4))]
             return self.strip([Span("  " + lines[y - 3], "dim")] if 3 <= y < 3 + len(lines) else (), width)
         job = rows[index]
         over = ""

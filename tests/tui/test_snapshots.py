@@ -1,0 +1,191 @@
+"""How every state looks, at the sizes where it matters; see `snapshots` on how to read and renew the pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from tests.support import eventually
+from tests.tui.conftest import Clock, Open, app_of, shows
+from tests.tui.fake_api import EPOCH, FakeApi, at, rich_detail, serving
+from tests.tui.snapshots import looks_as_before
+from z2ctl.tui.settings import Settings
+from z2ctl.tui.widgets.top import own_version
+
+SMALL, NORMAL, WIDE, LEAST = (80, 24), (120, 40), (200, 60), (60, 15)
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Log lines are shown in the person's own time of day."""
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr("z2ctl.client.Endpoint.words", lambda self: "localhost:8642")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+async def small(fake: FakeApi) -> AsyncIterator[FakeApi]:
+    """The usual history, in a daemon of the same release."""
+    fake.version = own_version()
+    yield fake
+
+
+def paste(text: str) -> Callable[[Pilot[int]], Awaitable[None]]:
+    async def go(pilot: Pilot[int]) -> None:
+        pilot.app.post_message(events.Paste(text))
+
+    return go
+
+
+def opened(job_id: int, *keys: str) -> Callable[[Pilot[int]], Awaitable[None]]:
+    async def go(pilot: Pilot[int]) -> None:
+        app_of(pilot).open_job(job_id)
+        await shows(pilot, "overview", " metadata")
+        await pilot.press(*keys)
+
+    return go
+
+
+async def log_paused(pilot: Pilot[int]) -> None:
+    app_of(pilot).open_log(249)
+    await shows(pilot, "segment 00:12:08.2")
+    await pilot.press("up", "up", "slash", *"12:04", "enter")
+
+
+def gates(fake: FakeApi) -> None:
+    fake.mode, fake.slots, fake.site_slots = "PAUSED", 4, 1
+    fake.gates = [{"site": "video.example", "until": at(EPOCH), "reason": "asked for proof of a person", "strikes": 2}]
+
+
+def collection(fake: FakeApi) -> None:
+    job = fake.add("WAITING", ago_s=20, kind="COLLECTION", title="Night school", progress=0.5)
+    names = ("id", "url", "title", "status", "display_status", "outcome", "progress", "error")
+    entries = [{name: fake.jobs[number][name] for name in names} for number in (249, 248, 240)]
+    entries.append({**entries[2], "id": 233, "display_status": "FAILED", "error": {"message": "it is gone"}})
+    fake.details[job["id"]] = {
+        "children": [{**each, "position": n, "duplicate_of": None} for n, each in enumerate(entries)],
+        "stages": [],
+    }
+
+
+def failed_target(fake: FakeApi) -> None:
+    detail = rich_detail()
+    detail["publishing"].append(
+        {"target": "talks", "kind": "feed", "event": "publish", "status": "FAILED", "attempt": 8, "max_attempts": 8,
+         "remote_url": None, "error_message": "The server said 503", "published_at": None}
+    )  # fmt: skip
+    detail["transcript"].update(engine="whisper", model="base", coverage=0.93, warnings=["a stretch of music"])
+    fake.details[245] = detail
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A state: how one comes there, and at which sizes it is looked at."""
+
+    name: str
+    sizes: tuple[tuple[int, int], ...] = (SMALL,)
+    keys: tuple[str, ...] = ()
+    then: Callable[[Pilot[int]], Awaitable[None]] | None = None
+    before: Callable[[FakeApi], None] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+SHOTS = (
+    Shot("list", (LEAST, SMALL, NORMAL, WIDE), ("j", "j", "j")),
+    Shot("list-light", keys=("j",), options={"theme": "light"}),
+    Shot("list-terminal", keys=("j",), options={"theme": "terminal"}),
+    Shot("list-ascii", (SMALL, NORMAL), ("j", "j", "j"), options={"wishes": Settings(ascii=True)}),
+    Shot("list-marked-read-only", keys=("space", "space"), options={"wishes": Settings(read_only=True)}),
+    Shot("list-log", (SMALL,), ("j", "j", "j", "l")),
+    Shot("tab-failed", (SMALL, NORMAL), ("5",)),
+    Shot("filter", keys=("slash", *"status:failed rust", "enter")),
+    Shot("filter-wrong", keys=("slash", *"stat:failed")),
+    Shot("no-match", keys=("slash", *"zzzz", "enter")),
+    Shot("queue-paused", (SMALL, NORMAL), ("Q",), before=gates),
+    Shot("cancel", (SMALL, NORMAL), ("j", "j", "j", "c")),
+    Shot("delete", keys=("j", "j", "j", "j", "j", "d")),
+    Shot("edit", keys=("e",)),
+    Shot("submit", (LEAST, SMALL), then=paste("https://video.example/new")),
+    Shot("submit-duplicate", then=paste("https://video.example/watch?v=00000011")),
+    Shot("submit-slip", keys=("n", *"notaurl")),
+    Shot("submit-many", (SMALL, NORMAL), then=paste("https://a.example/1\nhttps://a.example/2\nno\nhttps://private.x/")),
+    Shot("job-running", (SMALL, NORMAL), then=opened(249)),
+    Shot("job-failed", then=opened(232)),
+    Shot("job-list", (SMALL, NORMAL), ("g", "enter"), before=collection),
+    Shot("job-overview", (NORMAL,), then=opened(245), before=failed_target),
+    Shot("job-transcript", (SMALL, WIDE), then=opened(245, "3"), before=failed_target),
+    Shot("job-analysis", (SMALL, NORMAL), then=opened(245, "4"), before=failed_target),
+    Shot("job-publishing", then=opened(245, "6"), before=failed_target),
+    Shot("log-paused", (SMALL, NORMAL), then=log_paused),
+    Shot("search", (SMALL, NORMAL), ("ctrl+f", *"number 21", "enter")),
+    Shot("statistics", (SMALL, NORMAL), ("i",)),
+    Shot("help", (NORMAL,), ("question_mark",)),
+    Shot("palette", keys=("ctrl+p", *"queue")),
+    Shot("other-api", before=lambda fake: setattr(fake, "api", 2)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "shot, size", [pytest.param(shot, size, id=f"{shot.name}-{size[0]}") for shot in SHOTS for size in shot.sizes]
+)
+async def test_it_looks_as_before(small: FakeApi, dashboard: Open, shot: Shot, size: tuple[int, int]) -> None:
+    if shot.before:
+        shot.before(small)
+    async with dashboard(size, **shot.options) as pilot:
+        await pilot.press(*shot.keys)
+        if shot.then:
+            await shot.then(pilot)
+        await looks_as_before(pilot, f"{shot.name}-{size[0]}x{size[1]}")
+
+
+async def test_without_colour_the_cursor_is_reversed(
+    small: FakeApi, dashboard: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with dashboard(SMALL) as pilot:
+        await pilot.press("j")
+        await looks_as_before(pilot, "list-no-colour-80x24")
+
+
+async def test_the_states_of_the_line(dashboard: Open, socket: Any, clock: Clock) -> None:
+    fake = FakeApi()
+    fake.version = own_version()
+    async with dashboard(SMALL, live=False) as pilot:
+        await shows(pilot, "z2d is not running")
+        await looks_as_before(pilot, "first-start-80x24")
+        fake.hold = asyncio.Event()
+        async with serving(fake, socket):
+            await pilot.press("R")
+            await shows(pilot, "● live", "Loading jobs…")
+            await looks_as_before(pilot, "loading-80x24")
+            fake.hold.set()
+            await shows(pilot, "No jobs yet")
+            await looks_as_before(pilot, "empty-80x24")
+            job = fake.add("RUNNING", ago_s=10, progress=0.4)
+            await fake.tell({"type": "job", "job": dict(job)})
+            await shows(pilot, "● download")
+            clock.now += 13
+            await shows(pilot, "◌ silent 13 s")
+            await looks_as_before(pilot, "silent-80x24")
+        await shows(pilot, "offline, retry in")
+        clock.now += 12
+        await shows(pilot, "lost 12 s ago")
+        await looks_as_before(pilot, "offline-80x24")
+
+
+async def test_a_refused_client(small: FakeApi, dashboard: Open) -> None:
+    small.refuse = 401
+    async with dashboard(SMALL, live=False) as pilot:
+        await eventually(lambda: app_of(pilot).state.line.reason)
+        await looks_as_before(pilot, "refused-80x24")
