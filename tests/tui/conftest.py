@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual._context import visible_screen_stack
 from textual.app import App
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from tests.support import eventually, short_tmp
 from tests.tui.fake_api import EPOCH, FakeApi, serving, showcase
@@ -112,14 +114,17 @@ def dashboard(socket: Path, clock: Clock) -> Open:
     return opened
 
 
-def screen_text(pilot: Pilot[int]) -> str:
-    """What is on the terminal now, line by line."""
+def strips_of(pilot: Pilot[int]) -> list[Strip]:
+    """What is on the terminal now; nothing between two layouts."""
     screen = pilot.app.screen
-    width, height = screen.size
-    lines = screen._compositor.render_strips(screen.size)
-    if len(lines) != height:
-        return ""  # between two layouts
-    return "\n".join(strip.text[:width].rstrip() for strip in lines)
+    visible_screen_stack.set(pilot.app._background_screens)  # what lies below a dialog is painted too
+    strips = screen._compositor.render_strips(screen.size)
+    return strips if len(strips) == screen.size.height else []
+
+
+def screen_text(pilot: Pilot[int]) -> str:
+    """The same as text, line by line."""
+    return "\n".join(strip.text.rstrip() for strip in strips_of(pilot))
 
 
 def app_of(pilot: Pilot[int]) -> Z2App:

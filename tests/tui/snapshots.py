@@ -10,6 +10,7 @@ They lie in tests/tui/snapshots. `Z2_SNAPSHOTS=renew` writes them anew: look at 
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from pathlib import Path
@@ -19,6 +20,7 @@ from rich.style import Style
 from textual.pilot import Pilot
 
 from tests.support import eventually
+from tests.tui.conftest import strips_of
 from z2ctl.tui.widgets.top import TopBar
 
 FOLDER = Path(__file__).with_suffix("")
@@ -30,8 +32,8 @@ CHANGING = ((r"retry in \d+ s \(try \d+\)", "retry in N s (try N)"),)
 def picture(pilot: Pilot[int]) -> str:
     """The terminal as it is now; empty between two layouts."""
     screen = pilot.app.screen
-    strips = screen._compositor.render_strips(screen.size)
-    if len(strips) != screen.size.height:
+    strips = strips_of(pilot)
+    if not strips:
         return ""
     text = "\n".join(strip.text.rstrip() for strip in strips)
     for pattern, words in CHANGING:
@@ -86,4 +88,7 @@ async def looks_as_before(pilot: Pilot[int], name: str) -> None:
     try:
         await eventually(lambda: picture(pilot) == wanted, 8.0)
     except pytest.fail.Exception:
-        assert picture(pilot).split("\n") == wanted.split("\n"), f"{path.name}: Z2_SNAPSHOTS=renew if it is meant"
+        changes = difflib.unified_diff(
+            wanted.split("\n"), picture(pilot).split("\n"), "before", "now", n=1, lineterm=""
+        )
+        pytest.fail(f"{path.name} (Z2_SNAPSHOTS=renew if it is meant):\n" + "\n".join(changes))

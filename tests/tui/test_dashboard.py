@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import eventually
-from tests.tui.conftest import SIZES, Clock, Open, app_of, screen_text, shows
+from tests.tui.conftest import SIZES, Clock, Open, app_of, screen_text, shows, strips_of
 from tests.tui.fake_api import FakeApi, serving
 from z2ctl.tui.screens.dashboard import Dashboard
 from z2ctl.tui.screens.dialogs import Confirm, Help, Menu
@@ -331,5 +331,5 @@ async def test_ascii_is_ascii_everywhere(fake: FakeApi, dashboard: Open) -> None
         for keys in ((), ("c",), ("escape", "n"), ("escape", "enter"), ("right_square_bracket",), ("question_mark",)):
             await pilot.press(*keys)
             await pilot.pause(0.1)
-            drawn = pilot.app.screen._compositor.render_strips(pilot.app.screen.size)
+            drawn = strips_of(pilot)
             assert all(strip.text.isascii() for strip in drawn), [s.text for s in drawn if not s.text.isascii()]

@@ -22,7 +22,7 @@ from textual.pilot import Pilot
 
 import z2ctl.tui
 from tests.support import eventually
-from tests.tui.conftest import Open, app_of, screen_text
+from tests.tui.conftest import Open, app_of, screen_text, strips_of
 from tests.tui.fake_api import FakeApi, serving
 from tests.tui.terminal import dashboard_on
 from tests.tui.test_terminal import OWN_SEQUENCES
@@ -101,8 +101,7 @@ def hostile_detail(words: Iterator[str]) -> dict[str, Any]:
 
 
 def drawn_safely(pilot: Pilot[int]) -> None:
-    screen = pilot.app.screen
-    for strip in screen._compositor.render_strips(screen.size):
+    for strip in strips_of(pilot):
         found = FORBIDDEN.search(strip.text)
         assert not found, (strip.text, found)
         for segment in strip:

@@ -143,6 +143,8 @@ async def test_it_looks_as_before(small: FakeApi, dashboard: Open, shot: Shot, s
     if shot.before:
         shot.before(small)
     async with dashboard(size, **shot.options) as pilot:
+        log = ("debug+",) if size[0] >= 100 and size[1] >= 30 else ()
+        await shows(pilot, "TITLE", *log)  # what stands below a dialog does not change any more
         await pilot.press(*shot.keys)
         if shot.then:
             await shot.then(pilot)
