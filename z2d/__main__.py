@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 import click
 
-from z2d.backup_commands import backup, show_rehearsal
-from z2d.entry import Work, common_flags, live, read
+from z2d.commands.backup import backup, show_rehearsal
+from z2d.commands.importing import import_
+from z2d.commands.shared import Work, common_flags, live, read
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,57 +53,8 @@ def migrate(rehearse: bool, config: Path | None, **flags: Any) -> None:
         _run("migrate", config, flags)
 
 
-@main.command("import")
-@click.argument("folder", type=click.Path(exists=True, path_type=Path), metavar="DIR")
-@click.option("--apply", is_flag=True, help="Do it. Without this nothing is written: a dry run.")
-@click.option("--copy-files", is_flag=True, help="Copy the media that the records name into the jobs' folders.")
-@click.option(
-    "--files-from",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    multiple=True,
-    metavar="DIR",
-    help="Where such files may be taken from; may be repeated. Default: the folder above DIR.",
-)
-@click.option("--beside", is_flag=True, help="Only where the daemon of this state folder runs; else refuse.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per record and one with the sums, for programs.")
-@common_flags
-def import_(
-    folder: Path,
-    apply: bool,
-    copy_files: bool,
-    files_from: tuple[Path, ...],
-    beside: bool,
-    as_json: bool,
-    config: Path | None,
-    **flags: Any,
-) -> None:
-    """Bring in the JSON job files of the program before z2 (storage/data). Doing it again adds nothing.
-
-    The daemon may run meanwhile. Exit code 1: a record was rejected, or something does not read back as it was put in.
-    """
-    from z2d.daemon.importing import import_records
-    from z2d.importer.words import entry_words, totals_words
-
-    def say(entry: Any) -> None:
-        if as_json:
-            click.echo(json.dumps({"type": "record", **entry.as_json()}))
-        elif words := entry_words(entry):
-            click.echo(words)
-
-    roots = tuple(files_from or [folder.absolute().parent]) if copy_files else ()
-
-    async def work(settings: Any, notifier: Any) -> None:
-        totals = await import_records(settings, notifier, folder, apply=apply, files_from=roots, beside=beside, say=say)
-        click.echo(json.dumps({"type": "totals", **totals.as_json()}) if as_json else totals_words(totals))
-        if totals.rejected or totals.mismatches:
-            raise DaemonTrouble("not everything could be imported; the reasons stand above")
-
-    from z2d.daemon.trouble import DaemonTrouble
-
-    live(config, flags, lambda: work)
-
-
 main.add_command(backup)
+main.add_command(import_)
 
 
 @main.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from z2d.entry import Command, common_flags, live
+from z2d.commands.shared import Command, common_flags, live
 
 if TYPE_CHECKING:
     from z2d.backup.manifest import Manifest
