@@ -15,6 +15,7 @@ from tests.api.world import TOKEN, World
 from tests.support import eventually
 from z2d.api import service_parts
 from z2d.bus import JobChanged
+from z2d.media.installed import ytdlp_version
 from z2d.store import reads
 from z2d.wire.errors import DatabaseUnavailable
 from z2d.wire.jobs import JobDetail, JobSummary, LogPage, Page, SubmittedJob
@@ -255,7 +256,7 @@ async def test_statistics_and_versions(seeded: World) -> None:
         "version": "0.1.0",
         "api": 1,
         "schema": 1,
-        "yt_dlp": "2026.07.04",
+        "yt_dlp": ytdlp_version(),  # read anew each time: it may be updated while the daemon runs
         "ffmpeg": "7.1",
         "postgresql": "15.18",
     }

@@ -110,7 +110,7 @@ async def running_progress(
 ) -> list[tuple[int, StageName | None, float, int | None, int | None]]:
     """(id, stage, progress of the whole job 0-1, bytes per second, seconds left) of every running job."""
     return [
-        (row["id"], row["stage"] and StageName(row["stage"]), row["progress"], row["speed_bps"], row["eta_s"])
+        (row["id"], row["stage"] and StageName(row["stage"]), round(row["progress"], 4), row["speed_bps"], row["eta_s"])
         for row in await db.fetch(_RUNNING_PROGRESS)
     ]
 

@@ -17,6 +17,7 @@ def summary_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a JobSummary, or a model derived from it, is made of; `row` is one of the view job_list."""
     fields = {name: row[name] for name in _SUMMARY_FIELDS}
     fields["error"] = job_error(row)
+    fields["progress"] = round(row["progress"], 4)  # stored in single precision, whose other digits say nothing
     return fields
 
 
