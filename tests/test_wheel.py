@@ -1,7 +1,10 @@
-"""The wheel, built and opened: all that a machine without a checkout needs is in it."""
+"""The wheel, built and opened: all that a machine without a checkout needs is in it, and where the Debian package
+expects it. The package itself is tried by make systemd-test.
+"""
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -54,3 +57,21 @@ def test_it_carries_every_module_and_nothing_of_the_tests(wheel: Path) -> None:
     kept = {path.relative_to(ROOT).as_posix() for room in ("z2d", "z2ctl") for path in (ROOT / room).rglob("*.py")}
     assert kept <= names
     assert not [name for name in names if name.startswith(("tests", "docs", "bench"))]
+
+
+def test_the_debian_package_finds_what_it_puts_elsewhere(wheel: Path) -> None:
+    version = wheel.name.split("-")[1]
+    with zipfile.ZipFile(wheel) as opened:
+        names = set(opened.namelist())
+    places = runpy.run_path(str(ROOT / "debian/build.py"))["PLACES"]
+    for inside in places:
+        assert inside.replace("opt/z2/share", DATA.format(version)) in names, inside
+    carried = {name.rpartition("/")[2] for name in names if "/share/" in name}
+    assert carried == {inside.rpartition("/")[2] for inside in places}, "the package would lose some of it"
+
+
+@pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
+def test_the_debian_scripts_are_shell_and_stop_at_the_first_fault(script: str) -> None:
+    path = ROOT / "debian" / script
+    subprocess.run(["sh", "-n", path], check=True, timeout=10)
+    assert "\nset -e\n" in path.read_text()
