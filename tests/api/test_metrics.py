@@ -262,13 +262,16 @@ DASHBOARD = json.loads((ROOT / "docs/grafana/z2.json").read_text(encoding="utf-8
 async def test_the_dashboard_shows_what_there_is(seeded: World) -> None:
     """Every metric that a panel names is told, with the labels that the panel sorts by, and none is left out."""
     seeded.app[METRICS]._around = Surroundings(
-        {"state": seeded.folder, "library": seeded.folder}, LogWriter(seeded.db), lambda: ServerState(True, 0)
+        {"state": seeded.folder, "library": seeded.folder / "not" / "yet"},
+        LogWriter(seeded.db),
+        lambda: ServerState(True, 0),
     )
     await seeded.db.execute(
         "INSERT INTO job_publishing (job_id, target, kind, idempotency_key) VALUES (1, 'talks', 'feed', 'k')"
     )
     await scrape(seeded)
     found = await now(seeded)
+    assert found['z2_disk_size_bytes{folder="library"}'] > 0
     told = {re.sub(r"_(bucket|sum|count)$", "", name): dict(labels) for name, labels in found.values}
     named: set[str] = set()
     for panel in DASHBOARD["panels"]:

@@ -53,7 +53,7 @@ BAD = {
 
 def status(own: Z2d, path: str, token: str, **headers: str) -> int:
     """The status of a GET over TCP."""
-    address = own.words().rpartition("http://")[2].split()[0]
+    address = own.words().partition("is ready at")[2].partition("http://")[2].split()[0]
     connection = http.client.HTTPConnection(address, timeout=10)
     connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} | headers)
     with connection.getresponse() as answer:
@@ -83,6 +83,7 @@ def test_settings_change_while_it_runs(folder: Path, manager: socket.socket) -> 
     config.write_text(BEGIN.format(folder=folder))
     with z2d(folder, "serve", "--config", str(config), NOTIFY_SOCKET=str(folder / "notify")) as own:
         assert told(manager).startswith(b"READY=1\n")
+        own.says("is ready at")  # the word for a person comes after that for systemd
         old = token.read_text().strip()
         assert status(own, "/api/stats", old, Origin="https://z2.example") == 403
 

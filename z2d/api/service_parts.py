@@ -107,10 +107,16 @@ class Readiness:
 
 
 async def disk_usage(folder: Path) -> tuple[int, int] | None:
-    """Free and total bytes of the file system that holds `folder`; None when it does not answer."""
+    """Free and total bytes of the file system that holds `folder`, or will hold it; None when it does not answer."""
     try:
         async with asyncio.timeout(LOOK_S):
-            usage = await asyncio.to_thread(shutil.disk_usage, folder)
+            usage = await asyncio.to_thread(_usage, folder)
     except (OSError, TimeoutError):
         return None
+    return usage
+
+
+def _usage(folder: Path) -> tuple[int, int]:
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    usage = shutil.disk_usage(place)
     return usage.free, usage.total
