@@ -88,6 +88,26 @@ def test_every_option_of_a_job_is_explained() -> None:
     assert not [name for name in JobOptions.model_fields if not re.search(rf"\b{name}\b", WORDS)]
 
 
+def test_every_make_target_is_explained() -> None:
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert len(targets) >= 10
+    assert not [target for target in targets if f"make {target}" not in WORDS]
+
+
+def test_every_metric_is_explained() -> None:
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "z2d/api").glob("*.py"))
+    names = set(re.findall(r"\"(z2_[a-z_]+)\",? ", code))
+    assert len(names) >= 20
+    assert not sorted(name for name in names if name not in WORDS)
+
+
+def test_every_file_that_is_named_is_there() -> None:
+    """Recipes name the files to touch; a room that moves takes them along."""
+    named = set(re.findall(r"`((?:z2d|z2ctl|tests|docs|systemd|bench)/[\w./@-]+\.\w+)`", WORDS))
+    assert len(named) >= 40
+    assert not [name for name in sorted(named) if not (ROOT / name).exists()]
+
+
 def test_every_column_of_the_database_says_what_it_is() -> None:
     tables = schema_page.tables(schema_page.SCHEMA.read_text("utf-8"))
     assert not [f"{table.name}.{one.name}" for table in tables for one in table.columns if not one.meaning]
