@@ -378,6 +378,26 @@ async def test_below_a_dialog_nothing_moves_and_nothing_is_lost(fake: FakeApi, d
         await shows(pilot, "said below the dialog", "90%")
 
 
+@pytest.mark.parametrize("submits", [True, False])
+async def test_a_dialog_is_answered_once_however_fast_the_keys_come(
+    fake: FakeApi, dashboard: Open, submits: bool
+) -> None:
+    async with dashboard((80, 24)) as pilot:
+        await paste(pilot, NEW)
+        await shows(pilot, "✓ can be submitted")
+        form = pilot.app.screen
+        assert isinstance(form, Submit)
+        for _ in range(3):
+            if submits:
+                await form.query_one(Input).action_submit()
+            else:
+                form.action_leave()
+        await eventually(lambda: isinstance(pilot.app.screen, Dashboard))
+        await pilot.pause(0.1)
+        assert pilot.app.is_running
+        assert sum(job["url"] == NEW for job in fake.jobs.values()) == submits
+
+
 async def test_what_is_typed_right_after_a_key_is_meant_for_the_line_it_opened(fake: FakeApi, dashboard: Open) -> None:
     async with dashboard((80, 24)) as pilot:
         for key in ("slash", "s", "n", "q"):

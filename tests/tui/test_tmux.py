@@ -149,8 +149,12 @@ def test_a_day_at_the_dashboard(world: tuple[Daemon, Site], size: tuple[int, int
         tmux.paste(talk + "\n")
         tmux.shows("can be submitted")
         tmux.press("Enter")
-        tmux.shows("✓ done", within=90)
-        tmux.press("g", "Enter")
+        eventually_sync(lambda: "New job" not in tmux.screen(), 20, what="the form is gone")
+        job = daemon.client().jobs(limit=1)["items"][0]["id"]
+        eventually_sync(lambda: daemon.client().job(job)["status"] == "COMPLETED", 120, every=0.5, what="the end")
+        tmux.press("g")
+        tmux.shows("✓ done", str(job))
+        tmux.press("Enter")
         tmux.shows("following", "INFO")  # the tab of last time
         tmux.press("[")
         tmux.shows("✓ publishing")

@@ -29,15 +29,23 @@ class Dialog(ModalScreen[ScreenResultType]):
 
     BINDINGS = [Binding("escape", "leave", "Close", id="dialog.close")]
 
+    _answered = False
+
     def box(self, title: str) -> Vertical:
         """The box, with its title."""
         box = Vertical(classes="box")
         box.border_title = Content(title)
         return box
 
+    def answer(self, result: ScreenResultType | None) -> None:
+        """Close with an answer, once: a fast hand may have sent a second enter before the dialog was gone."""
+        if self.is_current and not self._answered:
+            self._answered = True
+            self.dismiss(result)
+
     def action_leave(self) -> None:
         """Close without an answer."""
-        self.dismiss(None)
+        self.answer(None)
 
 
 def note(text: str) -> Static:
@@ -84,12 +92,12 @@ class Confirm(Dialog[str]):
 
     def action_yes(self) -> None:
         """Do it."""
-        self.dismiss("yes")
+        self.answer("yes")
 
     def action_also(self) -> None:
         """Do it, and the further thing too."""
         if self._also:
-            self.dismiss("also")
+            self.answer("also")
 
     def action_other(self, by: int) -> None:
         """The next button."""
@@ -100,7 +108,7 @@ class Confirm(Dialog[str]):
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        self.dismiss(None if event.button.id == "no" else event.button.id)
+        self.answer(None if event.button.id == "no" else event.button.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +245,7 @@ class Menu(Dialog[Any]):
         if event.choice.off:
             self.notify(event.choice.off, severity="warning", markup=False)
         else:
-            self.dismiss(event.choice.value)
+            self.answer(event.choice.value)
 
 
 class Prompt(Dialog[str]):
@@ -263,7 +271,7 @@ class Prompt(Dialog[str]):
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip() or None)
+        self.answer(event.value.strip() or None)
 
 
 class Reader(Dialog[None]):

@@ -83,7 +83,8 @@ class Search(Z2Screen):
     @on(FindInput.Left, "#words")
     def _left(self, event: FindInput.Left) -> None:
         event.stop()
-        self.app.pop_screen()
+        if self.is_current:  # and not gone by an escape before
+            self.app.pop_screen()
 
     def _ask(self) -> None:
         asked = self.field.value.strip()

@@ -129,11 +129,11 @@ class Submit(Dialog[tuple[str, Any]]):
     def _entered(self, event: Input.Submitted) -> None:
         url = event.value.strip()
         if self._duplicate is not None:
-            self.dismiss(("open", self._duplicate))
+            self.answer(("open", self._duplicate))
         elif trouble := first_look(url):
             self._say(f"✗ {trouble}", "error")
         else:
-            self.dismiss(("submit", url))
+            self.answer(("submit", url))
 
     def action_force(self) -> None:
         """Submit although the video is in the library."""
@@ -141,7 +141,7 @@ class Submit(Dialog[tuple[str, Any]]):
         if trouble := first_look(url):
             self._say(f"✗ {trouble}", "error")
         else:
-            self.dismiss(("force", url))
+            self.answer(("force", url))
 
 
 def urls_in(text: str) -> list[tuple[int, str]]:
@@ -244,4 +244,4 @@ class SubmitMany(Dialog[list[str]]):
         if not lines:
             self._say("✗ There is no address here yet", "error")
             return
-        self.dismiss([url for _, url in lines])
+        self.answer([url for _, url in lines])
