@@ -55,7 +55,7 @@ class Tmux:
     def screen(self) -> str:
         return self("capture-pane", "-p", "-t", "z2")
 
-    def shows(self, *words: str, within: float = 30.0) -> None:
+    def shows(self, *words: str, within: float = 60.0) -> None:
         """Wait until the screen has all the words."""
         end = time.monotonic() + within
         while not all(word in (screen := self.screen()) for word in words):
@@ -192,7 +192,7 @@ def test_a_day_at_the_dashboard(world: tuple[Daemon, Site], size: tuple[int, int
             tmux("resize-window", "-t", "z2", "-x", str(other[0]), "-y", str(other[1]))
             tmux.shows("STATE", "AGE")
         tmux.press("q")
-        eventually_sync(lambda: tmux.dead() == "1:0", 10, what="the end")
+        eventually_sync(lambda: tmux.dead() == "1:0", 40, what="the end")
 
 
 def test_the_daemon_goes_and_comes_back_with_no_line_missing(world: tuple[Daemon, Site]) -> None:
@@ -251,5 +251,5 @@ def test_a_signal_gives_the_shell_its_screen_back(world: tuple[Daemon, Site]) ->
         pid = int(tmux("display-message", "-p", "-t", "z2", "#{pane_pid}"))
         assert tmux("display-message", "-p", "-t", "z2", "#{alternate_on}").strip() == "1"
         os.kill(pid, signal.SIGTERM)
-        eventually_sync(lambda: tmux.dead() == "1:143", 10, what="the end")
+        eventually_sync(lambda: tmux.dead() == "1:143", 40, what="the end")
         assert tmux("display-message", "-p", "-t", "z2", "#{alternate_on}").strip() == "0"
