@@ -1,6 +1,6 @@
 """`make systemd-test`: z2 on machines of its own; prints what held, and ends with 1 if something did not.
 
-python -m tests.systemd [NAME ...]    only these parts: service, package
+python -m tests.systemd [NAME ...]    only these parts: service, package, elsewhere
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ import sys
 
 from tests.support import ROOT
 from tests.systemd import steps_around, steps_package, steps_service
-from tests.systemd.machine import NotHere, machine, wheels
+from tests.systemd.machine import CARRIED, NotHere, machine, wheels
 from tests.systemd.server import Server
 from tests.systemd.table import Table
 
-PARTS = {"service": (steps_service.STEPS, steps_around.STEPS), "package": (steps_package.STEPS,)}
+PARTS = {
+    "service": (steps_service.STEPS, steps_around.STEPS),
+    "package": (steps_package.STEPS,),
+    "elsewhere": (steps_package.ELSEWHERE,),
+}
 PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
 
 
@@ -23,7 +27,8 @@ def main(wanted: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # a machine must not stay behind
     table = Table()
     try:
-        binds = {ROOT: "/z2", ROOT / "dist": "/packages", wheels(): "/wheels"}
+        CARRIED.mkdir(parents=True, exist_ok=True)
+        binds = {ROOT: "/z2", ROOT / "dist": "/packages", wheels(): "/wheels", CARRIED: "/carried"}
         for name, groups in PARTS.items():
             if wanted and name not in wanted:
                 continue

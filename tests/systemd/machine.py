@@ -25,6 +25,7 @@ from tests.support import ROOT
 
 T = TypeVar("T")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "z2"
+CARRIED = CACHE / "carried"  # what one machine leaves for the next
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "libpam-systemd", "libnss-systemd", "procps", "iproute2", "sudo", "python3",
     "python3-venv", "postgresql", "ffmpeg", "nginx-light", "curl", "openssl", "man-db", "bash-completion", "zsh",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.systemd.machine import package
+from tests.systemd.machine import CARRIED, package
 from tests.systemd.server import SITE, STRANGER, Server
 from tests.systemd.steps_service import a_job_goes_through_every_stage, manuals_and_completions_work, started_after
 
@@ -78,6 +79,40 @@ def next_revision(folder: Path) -> Path:
     return newer
 
 
+def a_backup_is_carried_away(server: Server) -> str:
+    """A backup is made and proved, and carried away with the files of jobs and library"""
+    machine = server.machine
+    machine.run("systemctl start z2d-backup && sudo -u z2 z2ctl backup verify", within=300)
+    shutil.rmtree(CARRIED, ignore_errors=True)
+    CARRIED.mkdir(parents=True)
+    (CARRIED / "jobs.json").write_text(server.z2ctl("list --json"))
+    for name in ("backups", "jobs", "library"):
+        shutil.copytree(machine.root / "var/lib/z2" / name, CARRIED / name)
+    return f"{len(list((CARRIED / 'backups').glob('*.dump')))} backup(s)"
+
+
+def restored_on_another_machine(server: Server) -> str:
+    """On a fresh machine with the package: restored, every table equal, the old jobs are there, and new ones go on"""
+    machine = server.machine
+    assert (CARRIED / "jobs.json").exists(), "nothing was carried here: the part before this one did not get so far"
+    the_package_installs(server)
+    server.open_site()
+    machine.run("systemctl stop z2d && rm -r /var/lib/z2/jobs /var/lib/z2/library")
+    machine.run("cp -r /carried/backups /carried/jobs /carried/library /var/lib/z2/ && chown -R z2:z2 /var/lib/z2")
+    name = max(path.stem for path in (CARRIED / "backups").glob("*.json"))
+    said = machine.run(f"sudo -u z2 z2ctl backup restore {name} 2>&1", within=300)
+    machine.run("systemctl start z2d")
+    before, after = ([json.loads(line) for line in text.splitlines()]
+                     for text in ((CARRIED / "jobs.json").read_text(), server.z2ctl("list --json")))  # fmt: skip
+    assert [(job["id"], job["status"], job["title"]) for job in before] == [
+        (job["id"], job["status"], job["title"]) for job in after
+    ]
+    assert "ask not" in server.z2ctl(f"transcript {before[-1]['id']} --format txt").lower()
+    assert "country" in server.z2ctl("search country")
+    assert server.completed(server.submit())["id"] > max(job["id"] for job in before)
+    return said.splitlines()[-1]
+
+
 def removed_it_leaves_what_people_made(server: Server) -> None:
     """Removed, it is gone and nothing runs; library, database and settings stay; installed again, all is back"""
     machine = server.machine
@@ -107,5 +142,7 @@ def purged_it_leaves_the_library(server: Server) -> None:
 
 STEPS = (
     the_wheel_alone_is_enough, the_package_installs, manuals_and_completions_work, a_job_goes_through_every_stage,
-    an_upgrade_keeps_everything, removed_it_leaves_what_people_made, purged_it_leaves_the_library,
+    an_upgrade_keeps_everything, a_backup_is_carried_away, removed_it_leaves_what_people_made,
+    purged_it_leaves_the_library,
 )  # fmt: skip
+ELSEWHERE = (restored_on_another_machine,)
