@@ -97,7 +97,7 @@ def restored_on_another_machine(server: Server) -> str:
     assert (CARRIED / "jobs.json").exists(), "nothing was carried here: the part before this one did not get so far"
     the_package_installs(server)
     server.open_site()
-    machine.run("systemctl stop z2d && rm -r /var/lib/z2/jobs /var/lib/z2/library")
+    machine.run("systemctl stop z2d && rm -rf /var/lib/z2/jobs /var/lib/z2/library")
     machine.run("cp -r /carried/backups /carried/jobs /carried/library /var/lib/z2/ && chown -R z2:z2 /var/lib/z2")
     name = max(path.stem for path in (CARRIED / "backups").glob("*.json"))
     said = machine.run(f"sudo -u z2 z2ctl backup restore {name} 2>&1", within=300)
