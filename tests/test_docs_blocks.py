@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import click
@@ -15,7 +16,8 @@ from tests.support import ROOT
 from z2ctl.cli.app import App, cli
 from z2ctl.tui.settings import read_settings
 from z2d.__main__ import main as daemon
-from z2d.config import load
+from z2d.api.routes import routes
+from z2d.config import OF_OTHERS, Settings, load
 from z2d.publish.settings import TargetTrouble, read_targets
 
 PROGRAMS = {"z2ctl": cli, "z2d": daemon}
@@ -61,6 +63,27 @@ def test_commands_are_found_wherever_a_shell_has_them() -> None:
     )
     found = list(commands(Block(ROOT, 1, "sh", text), *PROGRAMS))
     assert found == [["z2ctl", "list", "--json"], ["z2ctl", "show", "1"], ["z2d", "serve"]]
+
+
+@pytest.mark.parametrize("block", blocks("sh"), ids=str)
+def test_every_shell_block_is_shell(block: Block) -> None:
+    done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_page_names_a_setting_that_does_not_exist() -> None:
+    known = {f"Z2_{name.upper()}" for name in Settings.model_fields} | OF_OTHERS
+    for page in PAGES:
+        named = set(re.findall(r"\bZ2_[A-Z_]+[A-Z]\b", page.read_text(encoding="utf-8")))
+        assert named - known <= {"Z2_SNAPSHOTS"}, page.name  # the tests' own
+
+
+def test_no_page_names_a_call_that_does_not_exist() -> None:
+    table = [(one.method, re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(one.path)))) for one in routes()]
+    for page in PAGES:
+        for method, path in re.findall(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/{}.-]+)", page.read_text("utf-8")):
+            known = any(method == verb and shape.fullmatch(path.rstrip(".")) for verb, shape in table)
+            assert known, f"{page.name}: {method} {path}"
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
