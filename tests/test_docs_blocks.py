@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -47,6 +48,21 @@ def test_every_command_line_is_one(block: Block) -> None:
             parse(PROGRAMS[words[0]], words[1:], words[0])
         except click.ClickException as error:
             pytest.fail(f"{words}: {error.format_message()}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_command_named_in_a_sentence_is_one(page: Path) -> None:
+    """`z2ctl retry ID`: words in capitals stand for a value, and so does a verb for all that it takes."""
+    for span in re.findall(r"`(z2(?:ctl|d) [^`\n|]+)`", prose(page)):
+        words = ["1" if word in {"ID", "N"} else word for word in shlex.split(span)]
+        try:
+            parse(PROGRAMS[words[0]], words[1:], words[0])
+        except (click.MissingParameter, click.exceptions.NoArgsIsHelpError):
+            continue
+        except click.BadOptionUsage as error:
+            assert words[-1] == error.option_name, span  # an option alone stands for all its values
+        except click.ClickException as error:
+            pytest.fail(f"{span}: {error.format_message()}")
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,12 @@ from pathlib import Path
 from z2ctl import sample
 from z2ctl.cli.check import Check
 from z2ctl.client import Client, Json
-from z2ctl.text import FINISHED, span
+from z2ctl.text import FINISHED, STAGES, span
 from z2d.wire import errors
 
 CLIP = Path(sample.__file__).with_name("ask-not.mp4")
 TAG = "self-test"
 LOOK_EVERY_S = 0.3
-STAGES = ("metadata", "download", "audio", "transcript", "analysis", "publishing")
 _WHY = "Only a job that went all the way proves that everything works together."
 
 
