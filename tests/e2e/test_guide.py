@@ -1,8 +1,9 @@
-"""The client of the guide to the API, run as it stands there."""
+"""The guide to the API: its client and its curl lines, run as they stand there."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,21 @@ from tests.e2e.test_curl import free_port
 from tests.site import Site
 from tests.support import ROOT, eventually_sync
 
+GUIDE = ROOT / "docs/guide/api.md"
+
 
 def the_client() -> str:
-    [block] = [one for one in blocks("python") if one.page == ROOT / "docs/guide/api.md"]
+    [block] = [one for one in blocks("python") if one.page == GUIDE]
     return block.text
+
+
+def by_curl(env: dict[str, str], site: Site) -> str:
+    """What the lines under "By curl" print."""
+    [block] = [one for one in blocks("sh") if one.page == GUIDE and one.text.startswith("call()")]
+    text = block.text.replace("https://media.example/talks/owls.mp4", site.url("/page"))
+    return subprocess.run(
+        ["bash", "-euc", text], env=env, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
 
 
 def test_the_client_of_the_guide_does_what_the_guide_says(daemon: Daemon, site: Site) -> None:
@@ -47,8 +59,14 @@ def test_the_client_of_the_guide_does_what_the_guide_says(daemon: Daemon, site: 
         finally:
             watching.terminate()
 
+    if shutil.which("curl"):
+        said = by_curl(by_socket, site)
+        for refusal in ("invalid_request", "not_found", "method_not_allowed", "unsupported_media_type"):
+            assert refusal not in said
+        assert "WEBVTT" in said
+
     again = run(by_tcp, site.url("/speech"))
-    assert (again.stdout, again.stderr) == (first.stdout, first.stderr), "the same job, its whole log, over TCP"
+    assert again.stdout == first.stdout, "the same job, over TCP"
     gone = run(by_tcp, site.url("/missing"))
     assert gone.returncode == 1
     assert "nothing at this address" in gone.stderr
