@@ -24,6 +24,12 @@ Gold = tuple[list[Segment], list[int]]
 """The cues, and the numbers of the cues that begin a chapter."""
 
 
+def gold_in(folder: Path, kind: str = "md") -> list[Path]:
+    """The transcripts of one kind with human chapters. Leaves with one line where there are none."""
+    found = sorted((folder / "segmentation-gold").glob(f"*.{kind}"))
+    return found or sys.exit(f"no *.{kind} in {folder / 'segmentation-gold'}: name the folder of the fixtures")
+
+
 def read_markdown(path: Path) -> Gold:
     """A transcript of headings, 'Speaker: hh:mm:ss' marks and text; times between marks are spread by words."""
     body = path.read_text("utf-8").split("---\n", 2)[2]
@@ -118,9 +124,9 @@ def join(golds: list[Gold]) -> Gold:
 
 def main() -> None:
     """Print the table."""
-    folder = (Path(sys.argv[1]) if len(sys.argv) > 1 else FIXTURES) / "segmentation-gold"
-    golds = {path.stem: read_markdown(path) for path in sorted(folder.glob("*.md"))}
-    golds |= {path.stem: read_slides(path) for path in sorted(folder.glob("*.srt"))}
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FIXTURES
+    golds = {path.stem: read_markdown(path) for path in gold_in(folder)}
+    golds |= {path.stem: read_slides(path) for path in gold_in(folder, "srt")}
     print(f"{'text':48} {'gold':>4} {'own':>4} {'even':>7} {'given':>7} {'own':>7}")
     rows = []
     for name, gold in golds.items():
