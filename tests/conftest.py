@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import short_tmp, work_in_memory
 from z2d.postgres.server import EmbeddedPostgres
@@ -21,6 +22,9 @@ NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 numbers = itertools.count(1)
 
 work_in_memory()
+# how long an example takes says something of the machine, which others may be using
+settings.register_profile("z2", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("z2")
 
 
 @pytest.fixture(scope="session")

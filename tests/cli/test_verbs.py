@@ -39,7 +39,7 @@ def test_every_option_has_a_variable(place: Path) -> None:
                 options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
                 for option in options:
                     if option.name != "help":
-                        assert context.auto_envvar_prefix == f"Z2CTL_{verb.upper()}"
+                        assert context.auto_envvar_prefix == f"Z2CTL_{verb.upper().replace('-', '_')}"
                         assert option.allow_from_autoenv
 
 

@@ -69,7 +69,7 @@ async def test_a_data_folder_of_an_unknown_version_is_not_touched() -> None:
 
 
 def test_nothing_found_says_what_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binaries, "_places", lambda configured: iter(()))
+    monkeypatch.setattr(binaries, "folders", lambda configured, needed: iter(()))
     with (
         short_tmp() as short,
         pytest.raises(PostgresTrouble, match=r"found none\): install z2\[standalone\] .* or set Z2_DATABASE_URL"),
@@ -85,7 +85,7 @@ async def test_a_wheel_in_a_closed_folder_is_copied_once(monkeypatch: pytest.Mon
         closed.mkdir(mode=0o700)
         for source in (package / "pginstall18", package.with_name(f"{package.name}.libs")):
             target = closed / source.relative_to(package.parent)
-            shutil.copytree(source, target, copy_function=os.link, symlinks=True)
+            shutil.copytree(source, target, symlinks=True)
         monkeypatch.setattr(binaries, "wheel_folder", lambda: closed / package.name)
         async with EmbeddedPostgres(short / "postgres") as pg:
             program = program_of(pg)

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from tests.support import ROOT, eventually
 from z2d.analysis.models import LanguageModel
@@ -40,7 +41,10 @@ LIMITS = FetchLimits(disk_reserve_bytes=1 << 20, stall_window_s=5, socket_timeou
 
 
 def installation_of(state_dir: Path) -> str:
-    return f"test-{state_dir.name}-{os.getuid()}"
+    """Of the whole path: two test processes have folders of the same last name, and a worker that starts ends what
+    is left of its installation.
+    """
+    return f"test-{crc32(str(state_dir).encode()):08x}"
 
 
 @asynccontextmanager
