@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 URL    ?=
 READY  := $(VENV)/.ready
+# most tests wait for something, so twice as many at once as there are processors
+AT_ONCE ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 
 .PHONY: help run test test-all check format docs pictures bench wheel deb systemd-test constraints clean
 
@@ -22,10 +24,10 @@ run: $(READY)    ## take URL=... (default: the sample clip) through the whole pi
 	@$(BIN)/z2ctl run $(if $(URL),-- "$(URL)")
 
 test: $(READY)   ## the tests; they need no internet
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow'
+	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadgroup -m 'not slow'
 
 test-all: $(READY) ## with the slow ones: real terminals, kills at every point, hostile text on every screen
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadgroup
 
 check: $(READY)  ## format, lint, types, import contracts, systemd units
 	@$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import fixture
+from z2d.analysis import summary
 from z2d.analysis.models import AnalysisRequest
 from z2d.analysis.offline import analyse_request
 from z2d.analysis.sentences import split
@@ -240,6 +241,11 @@ def test_every_sentence_the_same_does_not_crash() -> None:
     found = run(cues)
     assert len(found.insights) >= 1
     assert found.summary_short
+
+
+def test_where_nothing_stands_out_the_beginning_is_the_summary() -> None:
+    said = summary.short(topics=[], passage=None, minutes=0, language="und", title="", beginning="“It begins.”")
+    assert said == "“It begins.”"
 
 
 words = st.text(st.characters(categories=["L", "N", "P", "Zs", "So"]), max_size=30)

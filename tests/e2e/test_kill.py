@@ -12,11 +12,11 @@ from tests.support import eventually_sync
 
 # the worker's own tests go through every point of every stage; here it is the whole daemon, once in each stage
 POINTS = [
-    ("metadata", "done"),
+    pytest.param("metadata", "done", marks=pytest.mark.slow),
     ("download", "mid"),
-    ("audio", "start"),
+    pytest.param("audio", "start", marks=pytest.mark.slow),
     ("transcript", "start"),
-    ("analysis", "done"),
+    pytest.param("analysis", "done", marks=pytest.mark.slow),
     ("publishing", "done"),
 ]
 

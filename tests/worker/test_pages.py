@@ -26,6 +26,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow  # tests/e2e/test_pages.py takes the same ones through a whole daemon
 @pytest.mark.timeout(300)
 async def test_pages_that_have_something(dsn: str, desk: Desk, site: Site) -> None:
     async with working(dsn, desk.state_dir):

@@ -173,7 +173,7 @@ async def test_a_queue_that_was_paused_stays_so_over_a_restart(dsn: str, desk: D
         assert (await desk.end_of(job_id)).status is JobStatus.COMPLETED
 
 
-@pytest.mark.parametrize("listen", [True, False])
+@pytest.mark.parametrize("listen", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_slots_grow_and_shrink_while_jobs_run(dsn: str, desk: Desk, site: Site, listen: bool) -> None:
     async with working(dsn, desk.state_dir, slots=1, listen=listen, poll_s=30 if listen else 0.5) as (worker, _):
         jobs = [await desk.submit(site.url(f"/slow.mp4?rate=200000{number}")) for number in range(5)]

@@ -77,9 +77,9 @@ def analyse(
     insights = _insights(sentences, scored, parts, timeline, lexicon, count=passages.count_for(length, words))
     found_topics = topics.find(terms, sentences, words=words, duration_ms=length, classes=max(len(parts), 6))
     chapters = _chapters(parts, sentences, terms, scored, lexicon) if len(parts) > 1 or source_chapters else []
+    beginning = summary.quoted(summary.clipped(summary.claim(timeline.text, punctuated=True, language="")))
     if words < _CLIP_WORDS:
-        text = summary.claim(timeline.text, punctuated=True, language="")
-        summary_short = summary.quoted(summary.clipped(text))
+        summary_short = beginning
         summary_long = f"[{summary.stamp(sentences[0].span.start_ms)}] {summary_short}"
     else:
         strongest = max(insights, key=lambda insight: insight.score).text if insights else None
@@ -89,6 +89,7 @@ def analyse(
             minutes=round((duration_ms or length) / 60_000),
             language=lexicon.language,
             title=title,
+            beginning=beginning,
         )
         summary_long = summary.long(summary_short, _points(chapters, insights))
     return Analysis(

@@ -49,8 +49,8 @@ def quoted(text: str) -> str:
     return f"“{text.strip('“”')}”"
 
 
-def short(*, topics: list[str], passage: str | None, minutes: int, language: str, title: str) -> str:
-    """One or two sentences: what it is about, and the strongest passage."""
+def short(*, topics: list[str], passage: str | None, minutes: int, language: str, title: str, beginning: str) -> str:
+    """One or two sentences: what it is about, and the strongest passage; without either, how it begins."""
     about = ""
     if topics:
         if language == "en":
@@ -59,7 +59,7 @@ def short(*, topics: list[str], passage: str | None, minutes: int, language: str
         else:
             about = f"{f'{title}: ' if title else ''}{', '.join(topics)}."
     said = quoted(clipped(passage)) if passage else ""
-    return " ".join(part for part in (about, said) if part) or title
+    return " ".join(part for part in (about, said) if part) or beginning
 
 
 def long(short_text: str, lines: list[tuple[int, str, str]]) -> str:
