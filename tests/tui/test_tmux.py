@@ -35,7 +35,17 @@ class Tmux:
         self.folder = folder
         self.env = {name: value for name, value in os.environ.items() if name != "TMUX"} | {"TMUX_TMPDIR": str(folder)}
         settings = [f"{name}={value}" for name, value in env.items()]
-        shell = ["env", *settings, *command]
+        self.status = folder / "status"
+        # tmux sometimes overlooks the end of its child, so the shell around it writes down how it ended
+        shell = [
+            "env",
+            *settings,
+            "sh",
+            "-c",
+            '"$@"; echo $? > "$0.part"; mv "$0.part" "$0"',
+            str(self.status),
+            *command,
+        ]
         self("new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "-s", "z2", *shell)
         self("set-option", "-g", "remain-on-exit", "on")
 
@@ -69,8 +79,14 @@ class Tmux:
         self("load-buffer", "-", data=text)
         self("paste-buffer", "-p", "-t", "z2")
 
-    def dead(self) -> str:
-        return self("display-message", "-p", "-t", "z2", "#{pane_dead}:#{pane_dead_status}").strip()
+    def ended(self) -> int | None:
+        """The exit status of the dashboard; None while it runs."""
+        return int(self.status.read_text()) if self.status.exists() else None
+
+    def child(self) -> int:
+        """The process id of the dashboard."""
+        shell = self("display-message", "-p", "-t", "z2", "#{pane_pid}").strip()
+        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text())
 
     def close(self) -> None:
         with contextlib.suppress(AssertionError):
@@ -107,6 +123,12 @@ def world() -> Iterator[tuple[Daemon, Site]]:
             if daemon.process is not None and daemon.process.poll() is not None:
                 daemon.start()
             daemon.stop()
+
+
+def newest(daemon: Daemon, url: str) -> int | None:
+    """The id of the newest job, once that is the one of this URL."""
+    found = daemon.client().jobs(limit=1)["items"][0]
+    return found["id"] if found["url"] == url else None
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -150,7 +172,7 @@ def test_a_day_at_the_dashboard(world: tuple[Daemon, Site], size: tuple[int, int
         tmux.shows("can be submitted")
         tmux.press("Enter")
         eventually_sync(lambda: "New job" not in tmux.screen(), 20, what="the form is gone")
-        job = daemon.client().jobs(limit=1)["items"][0]["id"]
+        job = eventually_sync(lambda: newest(daemon, talk), 20, what="the job")
         eventually_sync(lambda: daemon.client().job(job)["status"] == "COMPLETED", 120, every=0.5, what="the end")
         tmux.press("g")
         tmux.shows("✓ done", str(job))
@@ -161,10 +183,12 @@ def test_a_day_at_the_dashboard(world: tuple[Daemon, Site], size: tuple[int, int
         tmux.press("3")
         tmux.shows("0:0")
         tmux.press("Escape")
+        eventually_sync(lambda: "overview" not in tmux.screen(), 10, what="the list is back")
         tmux.shows("STATE")
 
         # search, and back
         tmux.press("/")
+        tmux.shows("title, URL")
         tmux("send-keys", "-t", "z2", "-l", "slow.mp4")
         tmux.press("Enter")
         tmux.shows("found", "⊘ cancelled")
@@ -192,7 +216,7 @@ def test_a_day_at_the_dashboard(world: tuple[Daemon, Site], size: tuple[int, int
             tmux("resize-window", "-t", "z2", "-x", str(other[0]), "-y", str(other[1]))
             tmux.shows("STATE", "AGE")
         tmux.press("q")
-        eventually_sync(lambda: tmux.dead() == "1:0", 40, what="the end")
+        eventually_sync(lambda: tmux.ended() == 0, 40, what="the end")
 
 
 def test_the_daemon_goes_and_comes_back_with_no_line_missing(world: tuple[Daemon, Site]) -> None:
@@ -203,7 +227,7 @@ def test_the_daemon_goes_and_comes_back_with_no_line_missing(world: tuple[Daemon
         tmux.shows("can be submitted")
         tmux.press("Enter")
         tmux.shows("● download", within=60)
-        job = daemon.client().jobs(limit=1)["items"][0]["id"]
+        job = eventually_sync(lambda: newest(daemon, site.url("/slow.mp4?rate=50000&away")), 20, what="the job")
         daemon.stop(signal.SIGTERM)
         tmux.shows("offline, retry in", "showing the last known state")
         tmux.press("c")
@@ -248,8 +272,8 @@ def test_a_signal_gives_the_shell_its_screen_back(world: tuple[Daemon, Site]) ->
     daemon, _ = world
     with in_tmux(daemon, (80, 24)) as tmux:
         tmux.shows("● live", within=40)
-        pid = int(tmux("display-message", "-p", "-t", "z2", "#{pane_pid}"))
+        pid = tmux.child()
         assert tmux("display-message", "-p", "-t", "z2", "#{alternate_on}").strip() == "1"
         os.kill(pid, signal.SIGTERM)
-        eventually_sync(lambda: tmux.dead() == "1:143", 40, what="the end")
+        eventually_sync(lambda: tmux.ended() == 143, 40, what="the end")
         assert tmux("display-message", "-p", "-t", "z2", "#{alternate_on}").strip() == "0"
