@@ -77,7 +77,7 @@ QUIET = {"deadline": None, "derandomize": True, "suppress_health_check": list(He
 
 
 @CALLS.parametrize()
-@settings(max_examples=20, **QUIET)
+@settings(max_examples=10, **QUIET)
 def test_generated_calls_are_answered_as_the_document_says(case: schemathesis.Case, address: str) -> None:
     check(case, address)
 

@@ -108,6 +108,17 @@ async def test_pages_load_as_one_goes_down(fake: FakeApi, dashboard: Open) -> No
         assert state.selected == 1
 
 
+async def test_a_page_that_comes_while_the_list_goes_ends_nothing(fake: FakeApi, dashboard: Open) -> None:
+    """Screens lose their widgets before their workers are told to stop."""
+    async with dashboard((120, 40)) as pilot:
+        app = app_of(pilot)
+        await app.screen.query_one(JobTable).remove()
+        app.load_list()
+        await eventually(lambda: not app.state.window.loading, what="the page")
+        await app.workers.wait_for_complete([worker for worker in app.workers if worker.group == "list"])
+        assert app.is_running
+
+
 async def test_tabs_by_number_by_letter_and_by_mouse(fake: FakeApi, dashboard: Open) -> None:
     async with dashboard((120, 40)) as pilot:
         window = app_of(pilot).state.window

@@ -53,6 +53,7 @@ async def check_entry(desk: Desk, job: JobDetail, outcome: Outcome, skipped: set
     assert (await desk.log(job.id))[-1].message.startswith("Finished")
 
 
+@pytest.mark.slow  # tests/acceptance/test_errors.py takes such pages too
 @pytest.mark.timeout(300)
 async def test_pages_that_do_not(dsn: str, desk: Desk, site: Site) -> None:
     async with working(dsn, desk.state_dir):

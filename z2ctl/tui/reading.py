@@ -47,8 +47,9 @@ class Reading(Desk):
 
     @property
     def _table(self) -> JobTable | None:
+        """The list, once it is there and as long as it is: answers may come while the app opens or closes."""
         base = self.screen_stack[0] if self.screen_stack else None
-        return base.query_one(JobTable) if isinstance(base, Dashboard) and base.is_mounted else None
+        return next(iter(base.query(JobTable)), None) if isinstance(base, Dashboard) and base.is_mounted else None
 
     @property
     def _at_top(self) -> bool:
