@@ -8,6 +8,7 @@ import signal
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.e2e.harness import Daemon
 from tests.site import Site
@@ -57,6 +58,7 @@ async def test_every_log_line_once_through_a_restart(daemon: Daemon, site: Site)
     assert whole == seen + lines(after)
 
 
+@pytest.mark.slow
 async def test_the_status_socket_resumes_or_starts_afresh(daemon: Daemon, site: Site) -> None:
     await asyncio.to_thread(daemon.start)
     watching = asyncio.create_task(follow(daemon, "/ws/jobs/status", "job"), name="watcher")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+import pytest
+
 from tests import site_media
 from tests.e2e.harness import Daemon
 from tests.site import Site
@@ -44,6 +46,7 @@ def test_a_look_a_list_and_a_file(daemon: Daemon, site: Site) -> None:
     assert entry.read_bytes() == talk.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_list_outlives_its_daemon(daemon: Daemon, site: Site) -> None:
     """Killed while a list waits for its children: they go on with the next start, and the list ends."""
     daemon.start()

@@ -142,6 +142,7 @@ async def test_without_the_model_the_offline_analysis_stands_and_the_job_is_whol
     assert "this is the offline analysis" in await desk.story(job.id)
 
 
+@pytest.mark.slow
 async def test_the_day_s_budget_stops_it_and_a_job_may_stay_offline(
     dsn: str, desk: Desk, site: Site, model: FakeModel, settings: LanguageModel
 ) -> None:
