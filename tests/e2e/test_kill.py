@@ -44,6 +44,7 @@ def test_a_killed_daemon_goes_on_where_it_was(daemon: Daemon, site: Site, stage:
     eventually_sync(daemon.warm_only, what="only the warm child is left")
 
 
+@pytest.mark.slow
 def test_a_job_in_full_download_ends_with_its_daemon_and_continues_by_range(daemon: Daemon, site: Site) -> None:
     daemon.start()
     job = daemon.json("submit", site.url("/slow.mp4?rate=1500000"))["id"]

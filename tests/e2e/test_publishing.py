@@ -59,6 +59,7 @@ def fetch(daemon: Daemon, path: str) -> bytes:
     return subprocess.run(words, capture_output=True, check=True, timeout=30).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
 def test_a_video_reaches_its_targets(daemon: Daemon, site: Site) -> None:
     configure(daemon, site)
