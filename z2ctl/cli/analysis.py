@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from z2ctl import text
-from z2ctl.cli.app import App, leave
+from z2ctl.cli import many
+from z2ctl.cli.app import REFUSED, App, leave
 from z2ctl.cli.output import Cell, say
 from z2ctl.cli.parameters import JOB_ID, json_option
 from z2ctl.client import Json
 from z2ctl.origin import Facts, analysis_origin
 
 AT_ONCE_S = 180.0  # a thousand jobs take their time
-REFUSED = 5
 
 
 @click.command("analyze")
@@ -61,7 +61,7 @@ def analyze_command(
     while True:
         answer = client.analyze(**asked, **({"after": after} if after else {}))
         done, refused = done + len(answer["done"]), refused + len(answer["refused"])
-        _print(app, answer)
+        many.tell(app, answer)
         after = answer["next_after"] or 0
         if not after:
             break
@@ -69,16 +69,6 @@ def analyze_command(
         say(f"{text.plural(done, 'job')} {'would be' if dry_run else 'will be'} analysed again.")
     if refused:
         leave(REFUSED)
-
-
-def _print(app: App, answer: Json) -> None:
-    for one in answer["refused"]:
-        say(f"Job {one['id']}: {text.safe(one['detail'])}")
-    if app.out.as_json:
-        app.out.json(answer)
-    elif not app.out.terminal:
-        for job_id in answer["done"]:
-            app.out.fields([job_id])
 
 
 def show_analyses(app: App, analyses: list[Json]) -> None:

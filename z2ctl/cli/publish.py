@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from z2ctl import text
+from z2ctl.cli import many
 from z2ctl.cli.app import REFUSED, App, complain, leave
 from z2ctl.cli.output import Cell, Column, Page, say
 from z2ctl.cli.parameters import JOB_ID, json_option
@@ -83,13 +84,7 @@ def _many(app: App, asked: dict[str, Any]) -> None:
     while True:
         answer = client.publish_many(**asked, **({"after": after} if after else {}))
         done, refused = done + len(answer["done"]), refused + len(answer["refused"])
-        for one in answer["refused"]:
-            say(f"Job {one['id']}: {text.safe(one['detail'])}")
-        if app.out.as_json:
-            app.out.json(answer)
-        elif not app.out.terminal:
-            for job_id in answer["done"]:
-                app.out.fields([job_id])
+        many.tell(app, answer)
         after = answer["next_after"] or 0
         if not after:
             break
