@@ -222,9 +222,12 @@ class Client:
         """Let the queue go on."""
         return self._json("POST", "/api/queue/resume")
 
-    def set_queue(self, **slots: int | None) -> Json:
-        """`slots`: jobs at once of each worker; None: as each was started. `site_slots`: of one site; None: any."""
-        return self._json("PATCH", "/api/queue", body=slots)
+    def set_queue(self, **limits: int | dict[str, int | None] | None) -> Json:
+        """`slots`: jobs at once of each worker; None: as each was started. `site_slots`: of one site; None: any.
+
+        `lanes`: of each worker by stage; 0: closed, None: the default.
+        """
+        return self._json("PATCH", "/api/queue", body=limits)
 
     # -- the daemon ---------------------------------------------------------------------------------------------
 

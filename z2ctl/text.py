@@ -95,6 +95,7 @@ WAITS: dict[str, str] = {
     "CHILDREN": "the jobs that came from it",
     "SHUTDOWN": "z2 was stopped while it ran",
     "QUEUE_PAUSED": "the queue was paused while it ran",
+    "LANE_CLOSED": "a lane that is closed",
     "USER": "somebody paused it, or submitted it on hold",
 }
 LEVEL_STYLES: dict[str, str] = {

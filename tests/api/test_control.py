@@ -88,8 +88,19 @@ async def test_the_queue_as_a_whole(seeded: World) -> None:
     polite = await ok(seeded, "PATCH", "/api/queue", {"site_slots": 2})
     assert (polite["site_slots"], polite["slots_per_worker"]) == (2, None)
     assert (await ok(seeded, "PATCH", "/api/queue", {"slots": 7}))["site_slots"] == 2, "what is not named stays"
+    closed = await ok(seeded, "PATCH", "/api/queue", {"lanes": {"download": 0, "transcript": 3}})
+    assert {lane["stage"]: lane["limit"] for lane in closed["lanes"]} == {
+        "download": 0,
+        "transcript": 3,
+        "analysis": None,
+        "publishing": None,
+    }
+    opened = await ok(seeded, "PATCH", "/api/queue", {"lanes": {"download": None}})
+    assert [lane["limit"] for lane in opened["lanes"]] == [None, 3, None, None]
     for body in ({}, {"site_slots": 0}, {"slots": 0}, {"slots": 65}, {"slots": 2.5}, {"slots": True}):
         await ok(seeded, "PATCH", "/api/queue", body, expect=400)
+    for lanes in ({}, None, [], {"audio": 1}, {"download": -1}, {"download": 65}, {"download": "1"}):
+        await ok(seeded, "PATCH", "/api/queue", {"lanes": lanes}, expect=400)
 
 
 async def test_statistics_know_the_queue(seeded: World) -> None:

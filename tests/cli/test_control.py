@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import Z2ctl
 from tests.cli.fake import FakeDaemon, job, summary
+from tests.cli.terminal import in_terminal, plain
 from z2d.wire import errors
 from z2d.wire.control import ManyAnswer, QueueState, Why
 
@@ -24,6 +25,12 @@ QUEUE: dict[str, Any] = {
     "scheduled": 0,
     "paused": 1,
     "waiting": 0,
+    "lanes": [
+        {"stage": "download", "limit": None, "busy": 1, "waiting": 0, "parked": 0},
+        {"stage": "transcript", "limit": 1, "busy": 1, "waiting": 2, "parked": 0},
+        {"stage": "analysis", "limit": 0, "busy": 0, "waiting": 0, "parked": 1},
+        {"stage": "publishing", "limit": 0, "busy": 1, "waiting": 0, "parked": 3},
+    ],
     "gates": [],
     "next": [summary(job(7, title="One \x1b[31mred")), summary(job(9, priority=5))],
 }
@@ -68,6 +75,10 @@ def filled(daemon: FakeDaemon) -> None:
         (["queue", "slots", 4], ("PATCH", "/api/queue", {"slots": 4})),
         (["queue", "slots", "default"], ("PATCH", "/api/queue", {"slots": None})),
         (["queue", "site-slots", 1], ("PATCH", "/api/queue", {"site_slots": 1})),
+        (
+            ["queue", "lanes", "transcript=2", "download=closed", "analysis=default"],
+            ("PATCH", "/api/queue", {"lanes": {"transcript": 2, "download": 0, "analysis": None}}),
+        ),
         (["queue", "site-slots", "any"], ("PATCH", "/api/queue", {"site_slots": None})),
     ],
 )
@@ -169,3 +180,22 @@ def test_why(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     assert (ended.code, ended.out) == (4, "1: It is paused.\n2: It is paused.\n")
     assert re.match("Job 9: .*no job", ended.err)
     assert json.loads(z2ctl("why", 1, "--json").out)["code"] == "HELD"
+
+
+def test_the_lanes_of_the_queue(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    page = plain(in_terminal("queue", "lanes")[1])
+    assert re.search(r"download +1, without a limit of its own", page)
+    assert re.search(r"transcript +1 of 1, 2 in line", page)
+    assert re.search(r"analysis +closed, 1 job waits for it", page)
+    assert re.search(r"publishing +closed, 1 still in it, 3 jobs wait for it", page)
+    assert daemon.asked == [("GET", "/api/queue?limit=0", {})]
+    piped = z2ctl("queue", "lanes").out.splitlines()
+    assert piped[0].split("\t") == ["download", "", "1", "0", "0"]
+    assert "transcript 1 of 1, 2 in line · analysis closed" in plain(in_terminal("queue")[1])
+
+
+@pytest.mark.parametrize("word", ["audio=1", "download", "download=65", "download=-1", "download=x", "=1"])
+def test_words_that_are_no_lane(daemon: FakeDaemon, z2ctl: Z2ctl, word: str) -> None:
+    ended = z2ctl("queue", "lanes", word)
+    assert (ended.code, ended.out, daemon.asked) == (2, "", [])
+    assert "is not LANE=N" in ended.err

@@ -49,6 +49,9 @@ class MemoryJournal:
         attempt = self.records.get(stage, StageRecord()).attempt + 1
         self._change(stage, status=StageStatus.RUNNING, input_hash=input_hash, attempt=attempt)
 
+    async def in_lane(self, stage: StageName, *, waits: bool) -> None:
+        self.events.append(f"{'in line' if waits else 'inside'} {stage.value}")
+
     async def done(self, stage: StageName, input_hash: str, result: Done) -> None:
         self.events.append(f"done {stage.value}")
         self._change(

@@ -18,7 +18,7 @@ from z2d.media.faults import MediaFault
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.policy import Policy
 from z2d.pipeline.progress import Meter, Report, Ticker
-from z2d.pipeline.runner import STAGES, Completed, End, Failed, Requeue, Run, translate
+from z2d.pipeline.runner import STAGES, Completed, End, Failed, Parked, Requeue, Run, translate
 from z2d.pipeline.stage import Done, Fatal, Job, Retry, Skipped, Work
 from z2d.wire.jobs import LogLevel, Outcome, StageName, StageStatus, WaitReason
 from z2d.wire.library import FileKind
@@ -272,3 +272,47 @@ def test_exceptions_become_classes_in_one_place(error: Exception, error_class: E
     fault = translate(error)
     assert fault.error_class is error_class
     assert fault.message.endswith(".")
+
+
+async def in_its_lane(work: Work) -> None:
+    async with work.place():
+        pass
+
+
+async def test_before_a_full_lane_a_job_waits_as_long_as_it_takes(house: House) -> None:
+    lanes, stage = house.tools.lanes, house.stages[StageName.ANALYSIS]
+    stage.deadline_s, stage.behave = 0.05, in_its_lane
+    lanes.limit_to({StageName.ANALYSIS: 1})
+    async with lanes.place(StageName.ANALYSIS):
+        running = asyncio.create_task(house.run(), name="run")
+        await eventually(lambda: "in line analysis" in house.journal.events, what="the line")
+        done, _ = await asyncio.wait({running}, timeout=4 * stage.deadline_s)
+        assert not done, "waiting is no work: the deadline stands still"
+    assert await running == Completed(Outcome.FULL)
+    events = house.journal.events
+    at = events.index("start analysis")
+    assert events[at : at + 4] == ["start analysis", "in line analysis", "inside analysis", "done analysis"]
+    assert house.journal.said("Waiting for a place in the analysis lane")
+
+
+async def test_who_got_in_has_its_deadline_again(house: House) -> None:
+    async def works_too_long(work: Work) -> None:
+        async with work.place():
+            await asyncio.Event().wait()
+
+    stage = house.stages[StageName.DOWNLOAD]
+    stage.deadline_s, stage.behave = 0.05, works_too_long
+    end = await house.run()
+    assert isinstance(end, Requeue)
+    assert end.error_class is ErrorClass.TIMEOUT
+
+
+async def test_before_a_closed_lane_a_job_is_parked_and_goes_on_there(house: House) -> None:
+    lanes, stage = house.tools.lanes, house.stages[StageName.TRANSCRIPT]
+    stage.behave = in_its_lane
+    lanes.limit_to({StageName.TRANSCRIPT: 0})
+    assert await house.run() == Parked(StageName.TRANSCRIPT)
+    assert house.journal.said("The transcript lane is closed")
+    lanes.limit_to({})
+    assert await house.run() == Completed(Outcome.FULL)
+    assert house.runs == [1, 1, 1, 2, 1, 1]

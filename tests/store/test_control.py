@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from z2d.bus import QueueChanged, Resync
-from z2d.store import claims, control, many, queue, reads, requests, workers
+from z2d.store import claims, control, many, queue, reads, requests, stages, workers
 from z2d.store.database import Database
 from z2d.store.listen import listen
 from z2d.store.why import why
@@ -184,18 +184,18 @@ async def test_what_runs_or_is_finished_changes_less(db: Database) -> None:
 
 
 async def test_the_settings_of_the_queue_are_kept_and_told(db: Database, dsn: str) -> None:
-    assert await queue.settings(db) == (QueueMode.ACTIVE, None)
+    assert (await queue.settings(db))[:2] == (QueueMode.ACTIVE, None)
     news = listen(dsn)
     assert await anext(news) == Resync()
     await queue.set_mode(db, QueueMode.DRAINING)
     await queue.set_slots(db, 5)
     assert [await asyncio.wait_for(anext(news), 5) for _ in range(2)] == [QueueChanged(), QueueChanged()]
     await news.aclose()
-    assert await queue.settings(db) == (QueueMode.DRAINING, 5)
+    assert (await queue.settings(db))[:2] == (QueueMode.DRAINING, 5)
     await db.execute("DELETE FROM queue_settings")
-    assert await queue.settings(db) == (QueueMode.ACTIVE, None)
+    assert (await queue.settings(db))[:2] == (QueueMode.ACTIVE, None)
     await queue.set_slots(db, 3)
-    assert await queue.settings(db) == (QueueMode.ACTIVE, 3)
+    assert (await queue.settings(db))[:2] == (QueueMode.ACTIVE, 3)
 
 
 async def test_nothing_is_claimed_from_a_queue_that_does_not_go(db: Database) -> None:
@@ -224,6 +224,75 @@ async def test_no_more_jobs_of_a_site_run_than_wanted_whoever_claims(db: Databas
     assert await claims.claim(db, crew[0]) is None
     await queue.set_site_slots(db, None)
     assert await claims.claim(db, crew[0]) is not None
+
+
+async def test_what_is_set_of_the_lanes(db: Database) -> None:
+    default = {"download": None, "transcript": 1, "analysis": None, "publishing": None}
+    assert (await queue.settings(db)).lanes == default
+    await queue.set_lanes(db, {"transcript": 3, "download": 0})
+    await queue.set_lanes(db, {"analysis": 2})
+    assert (await queue.settings(db)).lanes == default | {"transcript": 3, "download": 0, "analysis": 2}
+    await queue.set_lanes(db, {"transcript": None, "download": None, "analysis": None})
+    assert (await queue.settings(db)).lanes == default
+    await db.execute("DELETE FROM queue_settings")
+    assert (await queue.settings(db)).lanes == default
+    await queue.set_lanes(db, {"publishing": 1, "analysis": None})
+    assert (await queue.settings(db)).lanes == default | {"publishing": 1}
+
+
+async def test_before_a_closed_lane_jobs_wait_and_others_go_past(db: Database) -> None:
+    who = await making.worker(db)
+    await workers.describe_worker(db, who, capacity=2, has_room=True)
+    await queue.set_lanes(db, {"download": 0})
+    parked = await making.claimed(db, who)
+    await claims.requeue(db, parked, WaitReason.LANE_CLOSED, 0, attempt_used=False, stage=StageName.DOWNLOAD)
+    other = await making.job(db)
+    assert await claims.next_due(db) == 0.0
+    claim = await claims.claim(db, who)
+    assert claim is not None
+    assert claim.job_id == other.id
+    assert await claims.claim(db, who) is None
+    assert await claims.next_due(db) is None, "nobody is asked to look again soon"
+
+    answer = await why(db, parked.job_id)
+    assert (answer.code, answer.queue_position) == (WhyCode.LANE_CLOSED, None)
+    assert answer.sentence == "The download lane is closed; 'z2ctl queue lanes download=default' opens it."
+    state = await queue.state(db)
+    assert (state.ready, state.scheduled, state.paused, state.next) == (0, 0, 1, [])
+    assert next((lane.stage, lane.limit, lane.parked) for lane in state.lanes) == ("download", 0, 1)
+
+    await queue.set_lanes(db, {"download": None})
+    assert [job.id for job in (await queue.state(db)).next] == [parked.job_id]
+    again = await claims.claim(db, who)
+    assert again is not None
+    assert (again.job_id, again.attempt) == (parked.job_id, 1)
+
+
+async def test_who_is_in_a_lane_and_who_stands_in_line(db: Database) -> None:
+    who = await making.worker(db)
+    inside, in_line = await making.claimed(db, who), await making.claimed(db, who)
+    for claim, waits in ((inside, False), (in_line, True)):
+        await stages.start_stage(db, claim, StageName.TRANSCRIPT, "hash", 1.0)
+        await stages.mark_lane(db, claim, StageName.TRANSCRIPT, waits=waits)
+    await stages.save_progress(
+        db, in_line, StageName.TRANSCRIPT, stage_progress=0, job_progress=0, detail="said before it stood in line"
+    )
+    lane = {lane.stage: lane for lane in (await queue.state(db)).lanes}[StageName.TRANSCRIPT]
+    assert (lane.limit, lane.busy, lane.waiting, lane.parked) == (1, 1, 1, 0)
+    answer = await why(db, in_line.job_id)
+    assert answer.code is WhyCode.LANE
+    assert answer.sentence == "It is running on host, and waits for a place in the transcript lane, which is full."
+    told = next(one for one in (await reads.detail(db, in_line.job_id)).stages if one.stage is StageName.TRANSCRIPT)
+    assert told.detail == stages.IN_LINE
+
+    await stages.mark_lane(db, in_line, StageName.TRANSCRIPT, waits=False)
+    now = next(one for one in (await reads.detail(db, in_line.job_id)).stages if one.stage is StageName.TRANSCRIPT)
+    assert now.detail is None
+    assert now.started_at > told.started_at, "waiting does not count in how long a stage takes"
+    assert (await why(db, in_line.job_id)).code is WhyCode.RUNNING
+    await claims.cancelled(db, in_line)
+    with pytest.raises(claims.LeaseLost):
+        await stages.mark_lane(db, in_line, StageName.TRANSCRIPT, waits=True)
 
 
 async def test_half_open_the_gate_lets_one_job_through_however_many_ask_at_once(db: Database) -> None:

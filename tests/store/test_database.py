@@ -63,23 +63,27 @@ async def tap(dsn: str, folder: Path) -> AsyncIterator[tuple[str, asyncio.Event]
     directory, port = place["host"][0], place["port"][0]
     flowing = asyncio.Event()
     flowing.set()
+    serving: set[asyncio.Task[None]] = set()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            await flowing.wait()
-            writer.write(data)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back, forth = await asyncio.open_unix_connection(f"{directory}/.s.PGSQL.{port}")
         try:
+            while data := await reader.read(65536):
+                await flowing.wait()
+                writer.write(data)
+        finally:
+            writer.close()  # who reads there comes to an end too
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_unix_connection(f"{directory}/.s.PGSQL.{port}")
+        with contextlib.suppress(BaseExceptionGroup):
             async with asyncio.TaskGroup() as group:
                 group.create_task(pump(reader, forth), name="there")
                 group.create_task(pump(back, writer), name="back")
-        except* (OSError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-            forth.close()
+
+    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.create_task(relay(reader, writer), name="tap"))
 
     server = await asyncio.start_unix_server(serve, folder / f".s.PGSQL.{port}")
     try:
@@ -87,6 +91,8 @@ async def tap(dsn: str, folder: Path) -> AsyncIterator[tuple[str, asyncio.Event]
     finally:
         flowing.set()
         server.close()
+        if serving:
+            await asyncio.wait(serving, timeout=10)
 
 
 async def test_a_frozen_server_answers_unavailable_within_six_seconds_and_comes_back(dsn: str) -> None:

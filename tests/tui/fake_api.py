@@ -63,6 +63,7 @@ class FakeApi:
         self.mode = "ACTIVE"
         self.slots: int | None = None
         self.site_slots: int | None = None
+        self.lanes: dict[str, int | None] = {"download": None, "transcript": 1, "analysis": None, "publishing": None}
         self.gates: list[Json] = []
 
     # -- making things ------------------------------------------------------------------------------------------------
@@ -408,6 +409,10 @@ class FakeApi:
             "scheduled": 0,
             "paused": sum(job["display_status"] == "PAUSED" for job in self.jobs.values()),
             "waiting": 0,
+            "lanes": [
+                {"stage": name, "limit": limit, "busy": 0, "waiting": 0, "parked": 0}
+                for name, limit in self.lanes.items()
+            ],
             "gates": self.gates,
             "next": jobs,
         }
@@ -418,6 +423,7 @@ class FakeApi:
     async def _slots(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.slots, self.site_slots = body.get("slots", self.slots), body.get("site_slots", self.site_slots)
+        self.lanes |= body.get("lanes", {})
         return _answer(self.queue_state())
 
     async def _queue_mode(self, request: web.Request) -> web.Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from z2ctl import text
+from z2ctl import lanes, text
 from z2ctl.cli.app import App, complain, leave
 from z2ctl.cli.output import Cell, Column, Page, say
 from z2ctl.cli.parameters import JOB_ID, json_option
@@ -81,6 +81,35 @@ def queue_site_slots(app: App, number: str) -> None:
     said(app, app.client.set_queue(site_slots=_number(number, "any")))
 
 
+@queue_command.command("lanes")
+@click.argument("places", metavar="[LANE=N|closed|default]...", nargs=-1)
+@json_option
+@click.pass_obj
+def queue_lanes(app: App, places: tuple[str, ...]) -> None:
+    """Set how many jobs do the same kind of work at once, now and after every restart; or show it.
+
+    The lanes: download, transcript (listening, where there are no captions), analysis, publishing. As long as nobody
+    set anything one job listens at a time, and the others are bounded by the slots only. Who finds a lane full stands
+    in line and keeps its slot. Before a closed lane jobs wait without one, and others go on; who is inside stays, and
+    closed publishing sends nothing to other targets either. With several workers the number is that of each.
+
+    In a pipe: one lane per line, fields apart by tabs: stage, limit (0: closed), busy, waiting, parked.
+    """
+    try:
+        wanted = lanes.parse(places)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    queue = app.client.set_queue(lanes=wanted) if wanted else app.client.queue(limit=0)
+    if app.out.as_json:
+        app.out.json(queue)
+    elif app.out.terminal:
+        rows = [[Cell(lane["stage"]), Cell(lanes.state(lane))] for lane in queue["lanes"]]
+        app.out.page().table([Column("LANE"), Column("JOBS")], rows)
+    else:
+        for lane in queue["lanes"]:
+            app.out.fields([lane[name] for name in ("stage", "limit", "busy", "waiting", "parked")])
+
+
 def _number(text: str, none: str) -> int | None:
     if text == none:
         return None
@@ -125,6 +154,7 @@ def show(page: Page, queue: Json) -> None:
         [
             ("queue", MODES.get(queue["mode"], Cell(queue["mode"]))),
             ("slots", Cell(slots(queue))),
+            ("lanes", Cell(lanes.say(queue))),
             ("workers", Cell(queue["workers"], "" if queue["workers"] else "error")),
             ("ready", Cell(text.count(queue["ready"]))),
             ("scheduled", Cell(text.count(queue["scheduled"]))),

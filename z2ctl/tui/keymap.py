@@ -102,6 +102,7 @@ KEYS: tuple[Key, ...] = (
     Key("queue", "queue.drain", "d", "drain_queue", "Drain: finish what runs, start nothing", "Drain"),
     Key("queue", "queue.slots", "s", "slots('slots')", "Slots: how many jobs at once…", "Slots"),
     Key("queue", "queue.slots.site", "S", "slots('site_slots')", "Slots of one site…"),
+    Key("queue", "queue.lanes", "L", "lanes", "Lanes: how many do the same at once…", "Lanes"),
     Key("queue", "queue.move.first", "less_than_sign", "move('first')", "Move to the front", "First"),
     Key("queue", "queue.move.last", "greater_than_sign", "move('last')", "Move to the end", "Last"),
     Key("queue", "queue.edit", "e", "edit", "Edit: priority, tags…"),

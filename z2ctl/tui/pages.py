@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from z2ctl import lanes
 from z2ctl import text as words
 from z2ctl.tui.documents import BLANK, fact, heading, note
 from z2ctl.tui.paint import Span, fit
@@ -27,6 +28,7 @@ def queue(state: Json) -> list[Doc]:
     docs = [
         fact("Queue", mode, role=role),
         fact("Slots", f"{state.get('busy')} of {state.get('slots')} busy{each}"),
+        fact("Lanes", lanes.say(state)),
         fact("Workers", state.get("workers"), role="plain" if state.get("workers") else "error"),
         fact("Ready", words.count(state.get("ready"))),
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from z2ctl import lanes
 from z2ctl import text as words
 from z2ctl.client import Client
 from z2ctl.tui.feed import Json
@@ -68,6 +69,23 @@ class Queueing(Ground):
             self._change(lambda client: client.set_queue(**change), f"{title}: {text}", then)
 
         self.push_screen(Prompt(title, said, str(now or "")), answered)
+
+    def ask_lanes(self, now: Sequence[Json], then: Callable[[Json], object]) -> None:
+        """Ask how many jobs may do the same kind of work at once; `now`: the lanes of the `QueueState`."""
+        if not self.allowed("lanes"):
+            return
+
+        def answered(text: str | None) -> None:
+            try:
+                wanted = lanes.parse((text or "").split())
+            except ValueError as error:
+                self.say(str(error), "warning")
+                return
+            if wanted:
+                self._change(lambda client: client.set_queue(lanes=wanted), f"Lanes: {text}", then)
+
+        typed = " ".join(f"{lane['stage']}={lane['limit'] or 'closed'}" for lane in now if lane["limit"] is not None)
+        self.push_screen(Prompt("Lanes", f"Jobs at once of each worker: {lanes.HOW}.", typed), answered)
 
     def _change(self, call: Callable[[Client], Json], said: str, then: Callable[[Json], object]) -> None:
         async def go() -> None:

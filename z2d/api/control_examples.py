@@ -74,5 +74,11 @@ RESUME_QUEUE = (Example(name="resume", summary="Go on"),)
 SET_SLOTS = (
     Example(name="three", summary="Three jobs at once", body={"slots": 3}),
     Example(name="polite", summary="Never more than two of one site", body={"site_slots": 2}),
+    Example(
+        name="lanes",
+        summary="Two jobs listen at once; downloads wait until the lane is opened again",
+        body={"lanes": {"transcript": 2, "download": 0}},
+    ),
+    Example(name="open", summary="The lane is open again", body={"lanes": {"download": None}}),
     Example(name="as_started", summary="As many as each worker was started with", body={"slots": None}),
 )

@@ -38,11 +38,13 @@ async def resume_queue(request: web.Request, query: NoQuery) -> web.Response:
 
 
 async def change_queue(request: web.Request, query: NoQuery, body: QueueChanges) -> web.Response:
-    """Set how many jobs run at once, in all or of one site. Fewer end no job: a slot goes when its job is done."""
+    """Set how many jobs run at once, in all, of one site or in a lane. Fewer end no job: who is inside stays."""
     if "slots" in body.model_fields_set:
         await queue.set_slots(request.app[DB], body.slots, by=request[CALLER])
     if "site_slots" in body.model_fields_set:
         await queue.set_site_slots(request.app[DB], body.site_slots, by=request[CALLER])
+    if "lanes" in body.model_fields_set:
+        await queue.set_lanes(request.app[DB], body.lanes.model_dump(exclude_unset=True), by=request[CALLER])
     return answer(await queue.state(request.app[DB]))
 
 

@@ -38,6 +38,7 @@ from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.installed import ytdlp_version
 from z2d.media.process import sweep
 from z2d.media.ytdlp import YtDlp
+from z2d.pipeline.lanes import Lanes
 from z2d.pipeline.policy import Policy
 from z2d.pipeline.probing import Prober
 from z2d.postgres.server import EmbeddedPostgres
@@ -183,6 +184,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
                 limits=values.limits(settings),
             )
         )
+        lanes = Lanes()
         listener, version = Listener(dsn), await _version(db, ffmpeg, schema)
         worker = Worker(
             db,
@@ -201,6 +203,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
             llm=language_model(settings),
             speech=speech(settings),
             versions={"z2": version.version, "yt-dlp": version.yt_dlp or "", "ffmpeg": version.ffmpeg or ""},
+            lanes=lanes,
         )
         publisher = Publisher(
             db,
@@ -213,6 +216,7 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
             lease_s=settings.lease_s,
             poll_s=settings.poll_s,
             scale=settings.retry_scale,
+            lanes=lanes,
         )
         services |= {"listener": partial(listener.run, bus), "worker": worker.run, "upkeep": partial(_keep_up, db)}
         services["publisher"] = publisher.run

@@ -46,6 +46,10 @@ class Journal(Protocol):
         """The stage runs now; `tools`: the version of each program that takes part."""
         ...
 
+    async def in_lane(self, stage: StageName, *, waits: bool) -> None:
+        """The running stage waits in line of its lane, or has got in."""
+        ...
+
     async def done(self, stage: StageName, input_hash: str, result: Done) -> None:
         """The stage has finished: its state, artefacts and results, all or nothing."""
         ...

@@ -11,14 +11,16 @@ import asyncio
 import errno
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from z2d.media.faults import MediaFault
 from z2d.pipeline import faultpoints
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.journal import Journal, StageRecord
+from z2d.pipeline.lanes import LaneClosed
 from z2d.pipeline.origin import PROGRAMS
 from z2d.pipeline.policy import Again, Policy
 from z2d.pipeline.progress import LISTENING, WEIGHTS, Meter, Report, Ticker
@@ -86,7 +88,14 @@ class Expanded:
     entries: Sequence[ListEntry]
 
 
-End = Completed | Requeue | Failed | Expanded
+@dataclass(frozen=True)
+class Parked:
+    """The lane of `stage` is closed: the job waits in the queue until a person opens it."""
+
+    stage: StageName
+
+
+End = Completed | Requeue | Failed | Expanded | Parked
 
 
 @dataclass(frozen=True)
@@ -183,6 +192,10 @@ class Run:
             await self._reuse_or_run(stage, work)
         except (Retry, Fatal, MediaFault, OSError) as error:  # TimeoutError is an OSError
             return await self._failure(error)
+        except LaneClosed:
+            words = f"The {stage.name.value} lane is closed: the job goes on here when it is opened."
+            self._log(LogLevel.INFO, stage.name, words)
+            return Parked(stage.name)
         if self._entries is not None:
             return Expanded(self._entries)
         if stage.name is StageName.METADATA and not self._job.forced:
@@ -242,12 +255,26 @@ class Run:
                     ticker.report(report)
                     faultpoints.reached(stage.name, "mid")
 
-                return await stage.run(self._work_of(stage, progress=progress))
+                work = self._work_of(stage, progress=progress)
+                return await stage.run(replace(work, place=lambda: self._place(stage, deadline)))
         except TimeoutError as error:
             if not deadline.expired():
                 raise
             message = f"The {stage.name.value} stage took longer than {duration(stage.deadline_s)}."
             raise Retry(ErrorClass.TIMEOUT, message) from error
+
+    @asynccontextmanager
+    async def _place(self, stage: Stage, deadline: asyncio.Timeout) -> AsyncIterator[None]:
+        """A place in the stage's lane. Waiting for it is told, and does not count in the stage's time."""
+        lanes, name = self._tools.lanes, stage.name
+        if lanes.full(name) and not lanes.closed(name):
+            deadline.reschedule(None)
+            self._log(LogLevel.INFO, name, f"Waiting for a place in the {name.value} lane: it is full.")
+            await self._journal.in_lane(name, waits=True)
+        async with lanes.place(name):
+            await self._journal.in_lane(name, waits=False)
+            deadline.reschedule(asyncio.get_running_loop().time() + stage.deadline_s)
+            yield
 
     async def _failure(self, error: Exception) -> End | None:
         """What a failure of the stage at hand means; None: the job goes on without the stage."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +19,7 @@ from z2d.media.access import DIRECT, Access
 from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.ytdlp import YtDlp
 from z2d.pipeline.folders import JobFolder
+from z2d.pipeline.lanes import Lanes
 from z2d.pipeline.progress import Report
 from z2d.speech.engine import CHUNK_MS, Engine, Off
 from z2d.wire.jobs import JobOptions, LogLevel, StageName
@@ -81,6 +83,8 @@ class Tools:
     """Speech is recognised, and kept, in pieces of at most this length."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """The version of each program: "z2", "yt-dlp", "ffmpeg"."""
+    lanes: Lanes = field(default_factory=Lanes)
+    """How many jobs here may do the same at once."""
     uploads_dir: Path | None = None
     """Where uploaded files lie, see `z2d.wire.uploads`."""
 
@@ -133,6 +137,9 @@ class Work:
     """Write down what a language model (its name) was paid for."""
     model_tokens_today: Callable[[], Awaitable[int]]
     """The tokens that language models were paid for today (UTC), by all jobs."""
+    place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    """A place in the stage's lane, to be held during its heavy work. Waiting for it does not count in the stage's
+    time. May raise `LaneClosed`, which passes through the stage."""
 
     def log(self, level: LogLevel, source: str, message: str) -> None:
         """A line of somebody else (yt-dlp, ffmpeg); the shape the media room calls back with.

@@ -62,6 +62,15 @@ SITE_IS_TRIED = """
     EXISTS (SELECT FROM jobs r JOIN job_attempts a ON a.job_id = r.id AND a.run_token = r.run_token
             WHERE r.worker_id IS NOT NULL AND r.site = g.site AND a.started_at >= g.not_before)
 """
+
+
+# A job that came to a closed lane waits in the queue until that lane is open again.
+def parked(job: str) -> str:
+    """The condition that `job`, an alias of the table, waits before a closed lane; never null."""
+    return f"""({job}.wait_reason IS NOT DISTINCT FROM 'LANE_CLOSED'
+        AND EXISTS (SELECT FROM queue_settings said WHERE said.lanes -> {job}.stage = '0'))"""
+
+
 _CLAIM = f"""
     WITH busy AS (
         SELECT site, count(*) AS jobs FROM jobs WHERE worker_id IS NOT NULL AND site IS NOT NULL GROUP BY site
@@ -74,6 +83,7 @@ _CLAIM = f"""
           AND (j.site IS NULL OR j.site NOT IN (SELECT site FROM closed))
           AND EXISTS (SELECT FROM workers w WHERE w.id = $1 AND w.state = 'ACTIVE')
           AND NOT EXISTS (SELECT FROM queue_settings q WHERE q.mode <> 'ACTIVE')
+          AND NOT {parked("j")}
         ORDER BY j.rank, j.priority DESC, j.run_after, j.id
         LIMIT 1 FOR NO KEY UPDATE OF j SKIP LOCKED
     ), claimed AS (
@@ -117,11 +127,11 @@ async def _take(db: Database, worker_id: str) -> Any | None:
         return await connection.fetchrow(_CLAIM, worker_id)
 
 
-_NEXT_DUE = """
+_NEXT_DUE = f"""
     SELECT extract(epoch FROM min(greatest(j.run_after, g.not_before)) - clock_timestamp())::float8
     FROM jobs j LEFT JOIN site_gates g USING (site)
-    WHERE j.status = 'QUEUED' AND j.deleted_at IS NULL AND j.run_after < 'infinity'
-"""
+    WHERE j.status = 'QUEUED' AND j.deleted_at IS NULL AND j.run_after < 'infinity' AND NOT {parked("j")}
+"""  # noqa: S608
 
 
 async def next_due(db: Database) -> float | None:

@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from z2d.store.claims import parked
 from z2d.store.clean import clean_text
 from z2d.store.database import Database
 from z2d.store.rows import job_summary
-from z2d.wire.control import QueueMode, QueueState, SiteGate
+from z2d.wire.control import DEFAULT_LANES, Lane, QueueMode, QueueState, SiteGate
+from z2d.wire.jobs import StageName
 
 ALIVE_WITHIN_S = 30.0
 
 # the place of job j in the queue: 1 is the next; null unless it could start now
-QUEUE_POSITION = """
-    CASE WHEN j.status = 'QUEUED' AND j.run_after <= now() THEN (
+QUEUE_POSITION = f"""
+    CASE WHEN j.status = 'QUEUED' AND j.run_after <= now() AND NOT {parked("j")} THEN (
         SELECT count(*) + 1 FROM jobs q
         WHERE q.status = 'QUEUED' AND q.deleted_at IS NULL AND q.run_after <= now()
+          AND NOT {parked("q")}
           AND (q.rank, -q.priority, q.run_after, q.id) < (j.rank, -j.priority, j.run_after, j.id)) END
-"""
+"""  # noqa: S608  made of a text of its neighbour
 
-_SETTINGS = "SELECT mode, slots FROM queue_settings"
+_SETTINGS = "SELECT mode, slots, lanes FROM queue_settings"
 
 
 class QueueSettings(NamedTuple):
-    """What a person set at runtime. `slots`: jobs at once of each worker; None: as each worker was started."""
+    """What holds at runtime, each for every worker. `slots`: jobs at once; None: as each worker was started.
 
-    mode: QueueMode
-    slots: int | None
+    `lanes`: jobs at once in each lane; 0: closed, None: as many as there are slots.
+    """
+
+    mode: QueueMode = QueueMode.ACTIVE
+    slots: int | None = None
+    lanes: Mapping[StageName, int | None] = DEFAULT_LANES
 
 
 async def settings(db: Database) -> QueueSettings:
-    """What holds now; it outlives every restart."""
+    """What a person set, or the defaults; it outlives every restart."""
     row = await db.fetchrow(_SETTINGS)
-    return QueueSettings(QueueMode(row["mode"]), row["slots"]) if row else QueueSettings(QueueMode.ACTIVE, None)
+    return QueueSettings(QueueMode(row["mode"]), row["slots"], _lanes(row["lanes"])) if row else QueueSettings()
+
+
+def _lanes(said: Mapping[str, int]) -> dict[StageName, int | None]:
+    return {stage: said.get(stage.value, limit) for stage, limit in DEFAULT_LANES.items()}
 
 
 _CREW = """
@@ -80,33 +92,57 @@ async def set_slots(db: Database, slots: int | None, by: str = "local") -> None:
     await db.execute(_SET_SLOTS, slots, clean_text(by, 200))
 
 
-# One statement, so all numbers are of one moment. A job behind the gate of its site counts among the scheduled ones.
-_STATE = """
+_SET_LANES = """
+    INSERT INTO queue_settings AS q (lanes, changed_by) VALUES (jsonb_strip_nulls($1), $2)
+    ON CONFLICT (only_row) DO UPDATE SET lanes = jsonb_strip_nulls(q.lanes || $1), changed_by = $2,
+        changed_at = clock_timestamp()
+"""
+
+
+async def set_lanes(db: Database, places: Mapping[str, int | None], by: str = "local") -> None:
+    """Jobs at once of each worker in the lanes named; 0: closed, None: the default. The other lanes stay."""
+    await db.execute(_SET_LANES, dict(places), clean_text(by, 200))
+
+
+# One statement, so all numbers are of one moment. A job behind the gate of its site counts among the scheduled ones,
+# one before a closed lane among the paused ones.
+_STATE = f"""
     WITH queued AS (
-        SELECT j.wait_reason, j.run_after > now() OR EXISTS (
-            SELECT FROM site_gates g WHERE g.site = j.site AND g.not_before > now()) AS later
+        SELECT j.run_after > now() OR EXISTS (
+            SELECT FROM site_gates g WHERE g.site = j.site AND g.not_before > now()) AS later,
+            coalesce(j.wait_reason = 'USER', false) OR {parked("j")} AS paused
         FROM jobs j WHERE j.status = 'QUEUED' AND j.deleted_at IS NULL
     ), crew AS (
         SELECT count(*) AS workers, coalesce(sum(capacity), 0) AS slots FROM workers
         WHERE state = 'ACTIVE' AND heartbeat_at > clock_timestamp() - make_interval(secs => $1)
     )
-    SELECT q.mode, q.slots AS slots_per_worker, q.site_slots, crew.workers, crew.slots,
+    SELECT q.mode, q.slots AS slots_per_worker, q.site_slots, q.lanes, crew.workers, crew.slots,
         (SELECT count(*) FROM jobs WHERE worker_id IS NOT NULL) AS busy,
-        (SELECT count(*) FROM queued WHERE NOT later) AS ready,
-        (SELECT count(*) FROM queued WHERE later AND wait_reason IS DISTINCT FROM 'USER') AS scheduled,
-        (SELECT count(*) FROM queued WHERE wait_reason = 'USER') AS paused,
+        (SELECT count(*) FROM queued WHERE NOT later AND NOT paused) AS ready,
+        (SELECT count(*) FROM queued WHERE later AND NOT paused) AS scheduled,
+        (SELECT count(*) FROM queued WHERE paused) AS paused,
         (SELECT count(*) FROM jobs WHERE status = 'WAITING' AND deleted_at IS NULL) AS waiting
     FROM crew LEFT JOIN queue_settings q ON true
-"""
-_NEXT = """
+"""  # noqa: S608  made of texts of this module and its neighbour
+_IN_LANES = f"""
+    SELECT stage, count(*) FILTER (WHERE lane = 'INSIDE') AS busy, count(*) FILTER (WHERE lane = 'WAITING') AS waiting,
+        count(*) FILTER (WHERE lane IS NULL) AS parked
+    FROM (
+        SELECT s.stage, s.lane FROM jobs j JOIN job_stages s ON s.job_id = j.id AND s.stage = j.stage
+        WHERE j.worker_id IS NOT NULL AND s.status = 'RUNNING' AND s.lane IS NOT NULL
+        UNION ALL
+        SELECT j.stage, NULL FROM jobs j WHERE j.status = 'QUEUED' AND j.deleted_at IS NULL AND {parked("j")}
+    ) one GROUP BY stage
+"""  # noqa: S608
+_NEXT = f"""
     SELECT l.* FROM (
         SELECT j.id FROM jobs j
         WHERE j.status = 'QUEUED' AND j.deleted_at IS NULL AND j.run_after <= now() AND NOT EXISTS (
-            SELECT FROM site_gates g WHERE g.site = j.site AND g.not_before > now())
+            SELECT FROM site_gates g WHERE g.site = j.site AND g.not_before > now()) AND NOT {parked("j")}
         ORDER BY j.rank, j.priority DESC, j.run_after, j.id LIMIT $1
     ) n JOIN job_list l ON l.id = n.id
     ORDER BY l.rank, l.priority DESC, l.run_after, l.id
-"""
+"""  # noqa: S608
 _GATES = "SELECT site, not_before AS until, reason, strikes FROM site_gates WHERE not_before > now() ORDER BY site"
 
 
@@ -116,8 +152,14 @@ async def state(db: Database, *, limit: int = 50) -> QueueState:
         row = await connection.fetchrow(_STATE, ALIVE_WITHIN_S)
         following = await connection.fetch(_NEXT, limit)
         gates = await connection.fetch(_GATES)
+        inside = {one["stage"]: one for one in await connection.fetch(_IN_LANES)}
+    nobody = {"busy": 0, "waiting": 0, "parked": 0}
+    lanes = [
+        Lane(limit=limit, **{**nobody, **inside.get(stage.value, {}), "stage": stage})
+        for stage, limit in _lanes(row["lanes"] or {}).items()
+    ]
     return QueueState(
-        **{**row, "mode": row["mode"] or QueueMode.ACTIVE},
+        **{**row, "mode": row["mode"] or QueueMode.ACTIVE, "lanes": lanes},
         gates=[SiteGate(**gate) for gate in gates],
         next=[job_summary(one) for one in following],
     )

@@ -83,7 +83,7 @@ _START = """
     INSERT INTO job_stages AS s (job_id, stage, status, attempt, weight, input_hash, tools, run_token, started_at)
     SELECT id, $4, 'RUNNING', 1, $6, $5, $7, run_token, clock_timestamp() FROM held
     ON CONFLICT (job_id, stage) DO UPDATE SET status = 'RUNNING', attempt = s.attempt + 1, weight = excluded.weight,
-        progress = 0, bytes_done = NULL, bytes_total = NULL, speed_bps = NULL, eta_s = NULL, detail = NULL,
+        progress = 0, bytes_done = NULL, bytes_total = NULL, speed_bps = NULL, eta_s = NULL, detail = NULL, lane = NULL,
         input_hash = excluded.input_hash, tools = excluded.tools, skip_reason = NULL, error_class = NULL,
         error_message = NULL,
         run_token = excluded.run_token, started_at = excluded.started_at, finished_at = NULL,
@@ -205,6 +205,27 @@ async def checkpoint_stage(db: Database, claim: Claim, stage: StageName, data: d
         raise _lost(claim)
 
 
+# A stage that had to wait begins when it gets in: how long stages take is what people plan with.
+_LANE = """
+    WITH held AS (
+        SELECT id FROM jobs WHERE id = $1 AND run_token = $2 AND worker_id = $3 AND status = 'RUNNING'
+        FOR NO KEY UPDATE
+    )
+    UPDATE job_stages s SET lane = $5, detail = $6,
+        started_at = CASE WHEN s.lane = 'WAITING' THEN clock_timestamp() ELSE s.started_at END
+    FROM held WHERE s.job_id = held.id AND s.stage = $4
+    RETURNING true
+"""
+IN_LINE = "waits for a place in its lane"
+
+
+async def mark_lane(db: Database, claim: Claim, stage: StageName, *, waits: bool) -> None:
+    """The running stage waits in line of its lane, or is inside."""
+    state = ("WAITING", IN_LINE) if waits else ("INSIDE", None)
+    if not await db.fetchval(_LANE, *claim.fence, stage, *state):
+        raise _lost(claim)
+
+
 # No column here has an index or a trigger: both updates stay heap-only, and nobody is notified.
 _PROGRESS = """
     WITH held AS (
@@ -213,7 +234,7 @@ _PROGRESS = """
         RETURNING id
     ), stage AS (
         UPDATE job_stages s SET progress = $6, bytes_done = $7, bytes_total = $8, speed_bps = $9, eta_s = $10,
-            detail = $11
+            detail = CASE WHEN s.lane = 'WAITING' THEN s.detail ELSE $11 END
         FROM held WHERE s.job_id = held.id AND s.stage = $4 AND s.status = 'RUNNING'
     )
     SELECT true FROM held

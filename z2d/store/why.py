@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from z2d.store.claims import SITE_IS_TRIED
+from z2d.store.claims import SITE_IS_TRIED, parked
 from z2d.store.database import Database
 from z2d.store.queue import ALIVE_WITHIN_S, QUEUE_POSITION
 from z2d.wire.control import QueueMode, Why, WhyCode
@@ -15,6 +15,7 @@ from z2d.wire.reasons import hint
 
 _FACTS = f"""
     SELECT j.id, j.status, j.display_status, j.outcome, j.wait_reason, j.stage, j.progress, j.attempt, j.max_attempts,
+        {parked("j")} AS parked, st.lane,
         j.error_class, j.error_message, j.duplicate_of, j.cancel_requested_by, j.site, now() AS now,
         nullif(j.run_after, 'infinity') AS run_after, w.hostname, {QUEUE_POSITION} AS position,
         g.not_before AS gate_until, g.reason AS gate_reason, {SITE_IS_TRIED} AS site_tried,
@@ -28,6 +29,7 @@ _FACTS = f"""
     FROM job_list j
     LEFT JOIN workers w ON w.id = j.worker_id
     LEFT JOIN site_gates g ON g.site = j.site
+    LEFT JOIN job_stages st ON st.job_id = j.id AND st.stage = j.stage AND st.status = 'RUNNING'
     CROSS JOIN (
         SELECT count(*) AS workers, coalesce(sum(capacity), 0) AS slots, coalesce(bool_or(has_room), true) AS room
         FROM workers WHERE state = 'ACTIVE' AND heartbeat_at > clock_timestamp() - make_interval(secs => $2)) crew
@@ -70,6 +72,10 @@ def explain(facts: Any) -> Reason:
             f"It is paused, or was submitted on hold; 'z2ctl resume {facts['id']}' lets it go on.",
             None,
         )
+    if facts["parked"]:
+        lane = facts["stage"]
+        opens = f"'z2ctl queue lanes {lane}=default' opens it"
+        return WhyCode.LANE_CLOSED, f"The {lane} lane is closed; {opens}.", None
     if facts["run_after"] is not None and facts["run_after"] > facts["now"]:
         return _waits_for_a_time(facts)
     return _could_start(facts)
@@ -98,6 +104,9 @@ def _running(facts: Any) -> Reason:
                 "It is being paused: what it has started is being ended, what is finished is kept.",
                 None,
             )
+    if facts["lane"] == "WAITING":
+        lane = f"the {facts['stage']} lane, which is full"
+        return WhyCode.LANE, f"It is running on {facts['hostname']}, and waits for a place in {lane}.", None
     where = f"the {facts['stage']} stage" if facts["stage"] else "its beginning"
     share = int(facts["progress"] * 100)
     return WhyCode.RUNNING, f"It is running on {facts['hostname']}: {where}, {share} % of the whole job.", None

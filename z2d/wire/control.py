@@ -46,6 +46,29 @@ class MoveRequest(Wire):
     )
 
 
+DEFAULT_LANES: dict[StageName, int | None] = {
+    StageName.DOWNLOAD: None,
+    StageName.TRANSCRIPT: 1,
+    StageName.ANALYSIS: None,
+    StageName.PUBLISHING: None,
+}
+"""The lanes, and how many jobs of a worker each holds as long as nobody said otherwise; None: as many as slots. One
+job at a time listens: a speech model takes all the cores there are, and two of them twice the memory."""
+Places = Annotated[int, Field(ge=0, le=64)]
+
+
+class LaneChanges(Wire):
+    """Lanes and their places: what is named is changed, the others stay. 0 closes a lane, null is its default."""
+
+    download: Places | None = Field(None, description="Jobs that fetch their media; null: as many as slots")
+    transcript: Places | None = Field(None, description="Jobs that listen to what is said; null: one")
+    analysis: Places | None = Field(None, description="Jobs that are analysed; null: as many as slots")
+    publishing: Places | None = Field(
+        None,
+        description="Entries that are written; null: as many as slots. Closed, nothing goes to other targets either",
+    )
+
+
 class QueueChanges(Wire):
     """Body of `PATCH /api/queue`: what is named is changed, the other stays."""
 
@@ -58,9 +81,11 @@ class QueueChanges(Wire):
         None, ge=1, le=64, description="Jobs of one site at once, all workers together; null: as many as slots"
     )
 
+    lanes: LaneChanges = Field(LaneChanges(), description="Jobs of each worker at once, by kind of work")
+
     @model_validator(mode="after")
     def _names_something(self) -> Self:
-        if not self.model_fields_set:
+        if not self.model_fields_set or ("lanes" in self.model_fields_set and not self.lanes.model_fields_set):
             raise ValueError("name what is to be changed")
         return self
 
@@ -80,6 +105,16 @@ class SiteGate(Wire):
     strikes: int
 
 
+class Lane(Wire):
+    """A narrow place on the way of a job: only so many of each worker are in it at once, the others wait in line."""
+
+    stage: StageName
+    limit: int | None = Field(description="Jobs of each worker at once; 0: closed; null: as many as there are slots")
+    busy: int = Field(description="Jobs that are in it, of all workers together; of transcript: those that listen")
+    waiting: int = Field(description="Jobs that stand in line, each with its slot")
+    parked: int = Field(description="Jobs that wait in the queue until it is opened")
+
+
 class QueueState(Wire):
     """The queue as a whole. Every number counts jobs; `slots` and `busy` are of all living workers together."""
 
@@ -91,8 +126,9 @@ class QueueState(Wire):
     busy: int
     ready: int = Field(description="Could start now, if a slot were free")
     scheduled: int = Field(description="Wait for a time")
-    paused: int = Field(description="Wait for a person")
+    paused: int = Field(description="Wait for a person, or for a lane to be opened")
     waiting: int = Field(description="Wait for the jobs that came from them")
+    lanes: list[Lane]
     gates: list[SiteGate]
     next: list[JobSummary] = Field(description="The jobs that are ready, in the order in which they start")
 
@@ -114,6 +150,8 @@ class WhyCode(StrEnum):
     DISK_FULL = "DISK_FULL"
     SLOTS = "SLOTS"
     SITE_SLOTS = "SITE_SLOTS"
+    LANE = "LANE"
+    LANE_CLOSED = "LANE_CLOSED"
     STARTING = "STARTING"
 
 

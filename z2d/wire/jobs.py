@@ -78,6 +78,7 @@ class WaitReason(StrEnum):
     CHILDREN = "CHILDREN"
     SHUTDOWN = "SHUTDOWN"
     QUEUE_PAUSED = "QUEUE_PAUSED"
+    LANE_CLOSED = "LANE_CLOSED"
     USER = "USER"
 
 

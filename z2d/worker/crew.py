@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from z2d.pipeline.lanes import Lanes
 from z2d.store import queue
 from z2d.store.database import Database
 from z2d.store.queue import QueueSettings
 from z2d.wire.control import QueueMode
 from z2d.wire.errors import DatabaseUnavailable
+from z2d.wire.jobs import StageName
 from z2d.worker.lease import Lease
 from z2d.worker.patience import Bell, heard
 
@@ -19,16 +21,18 @@ log = logging.getLogger(__name__)
 
 
 class Crew:
-    """The slots of one worker. More are started when more are wanted; one too many leaves when its job is done.
+    """The slots of one worker, and its lanes. More slots are started when wanted; one too many leaves with its job.
 
     `slots`: how many, as long as nobody has said otherwise; `on_change`: called when what a person set has changed.
     """
 
-    def __init__(self, db: Database, lease: Lease, bell: Bell, *, slots: int, poll_s: float) -> None:
+    def __init__(self, db: Database, lease: Lease, bell: Bell, *, slots: int, poll_s: float, lanes: Lanes) -> None:
         self._db, self._lease, self._bell, self._poll_s = db, lease, bell, poll_s
+        self._lanes = lanes
         self._started_with = slots
         self._numbers: set[int] = set()  # of the slots that are there
         self._news = asyncio.Event()
+        self._limits: Mapping[StageName, int | None] = {}
         self.wanted = slots
         self.mode = QueueMode.ACTIVE
 
@@ -73,10 +77,11 @@ class Crew:
 
     def _obey(self, said: QueueSettings) -> None:
         wanted = said.slots or self._started_with
-        if (wanted, said.mode) == (self.wanted, self.mode):
+        if (wanted, said.mode, said.lanes) == (self.wanted, self.mode, self._limits):
             return
         log.info("the queue is %s, with %d slots here", said.mode, wanted)
-        self.wanted, self.mode = wanted, said.mode
+        self.wanted, self.mode, self._limits = wanted, said.mode, said.lanes
+        self._lanes.limit_to(said.lanes)
         self._bell.ring()  # idle slots look up: there may be something to claim, or nothing to stay for
 
     async def _run(self, slot: Callable[[int], Coroutine[Any, Any, None]], number: int) -> None:

@@ -13,7 +13,7 @@ import logging
 from z2d import jobmark
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.policy import Policy
-from z2d.pipeline.runner import Completed, End, Expanded, Failed, Requeue, Run
+from z2d.pipeline.runner import Completed, End, Expanded, Failed, Parked, Requeue, Run
 from z2d.pipeline.stage import Job, Tools
 from z2d.store import claims, collections
 from z2d.store.claims import Claim, LeaseLost
@@ -161,6 +161,10 @@ class Held:
                 return await claims.fail(self._db, self.claim, end.error_class, end.message, end.stage)
             case Requeue() as end:
                 return await self._requeue(end)
+            case Parked() as end:
+                return await claims.requeue(
+                    self._db, self.claim, WaitReason.LANE_CLOSED, 0, attempt_used=False, stage=end.stage
+                )
             case Expanded() as end:
                 return await collections.expand(self._db, self.claim, end.entries)
 

@@ -52,6 +52,10 @@ class StoreJournal:
         """PENDING -> RUNNING."""
         await persist(lambda: stages.start_stage(self._db, self._claim, stage, input_hash, weight, tools))
 
+    async def in_lane(self, stage: StageName, *, waits: bool) -> None:
+        """Shown to people, and counted."""
+        await persist(lambda: stages.mark_lane(self._db, self._claim, stage, waits=waits))
+
     async def done(self, stage: StageName, input_hash: str, result: Done) -> None:
         """RUNNING -> DONE with everything the stage found, in one transaction."""
         await persist(

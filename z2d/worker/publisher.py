@@ -25,6 +25,7 @@ from z2d.bus import Bus, JobChanged, Lagged, Resync, Subscription
 from z2d.pipeline import faultpoints
 from z2d.pipeline.entry import newest_of, read_entry
 from z2d.pipeline.folders import JobFolder, job_folder
+from z2d.pipeline.lanes import Lanes
 from z2d.publish.library import Entry
 from z2d.publish.target import NotDelivered, Parcel, Receipt, Target
 from z2d.store import deliveries, outbox, reads
@@ -56,7 +57,8 @@ class Publisher:
     """Publishes until `run` is cancelled; what it was sending then is due again at once.
 
     `library` gets what the publishing stage could not write; `targets` are the configured ones. `lease_s`: after this
-    long without a sign of life others may send; `scale` multiplies every wait before a retry.
+    long without a sign of life others may send; `scale` multiplies every wait before a retry; nothing is sent while the
+    publishing lane of `lanes` is closed.
     """
 
     def __init__(
@@ -72,12 +74,14 @@ class Publisher:
         lease_s: float = 30.0,
         poll_s: float = 5.0,
         scale: float = 1.0,
+        lanes: Lanes | None = None,
     ) -> None:
         self._db, self._bus, self._logs = db, bus, logs
         self._installation, self._jobs_dir = installation, jobs_dir
         self._library, self._served = library, list(targets)
         self._changed = Bell()
         self._lease_s, self._poll_s, self._scale = lease_s, poll_s, scale
+        self._lanes = lanes or Lanes()
         self._id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._bell = Bell()
 
@@ -126,6 +130,9 @@ class Publisher:
         tries, here = pauses(), self._installation
         while True:
             bell = self._bell.listen()
+            if self._lanes.closed(StageName.PUBLISHING):
+                await heard(bell, self._poll_s)
+                continue
             try:
                 delivery = await self._claim(target)
                 due = None if delivery else await deliveries.next_due(self._db, target.name, installation=here)

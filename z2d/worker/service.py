@@ -19,6 +19,7 @@ from z2d.media.access import Access
 from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.ytdlp import YtDlp
 from z2d.pipeline.folders import JobFolder, job_folder
+from z2d.pipeline.lanes import Lanes
 from z2d.pipeline.policy import Policy
 from z2d.pipeline.stage import Tools
 from z2d.speech.engine import CHUNK_MS, Engine
@@ -47,7 +48,7 @@ class Worker:
 
     `installation` marks what belongs to `state_dir`; `slots`: jobs at once, until a person says otherwise; `lease_s`:
     after this long without a heartbeat others take the jobs; `poll_s`: how often idle slots look unasked; `versions`:
-    of "z2", "yt-dlp" and "ffmpeg".
+    of "z2", "yt-dlp" and "ffmpeg"; `lanes`: those of this process.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Worker:
         speech: Engine | None = None,
         speech_chunk_ms: int = CHUNK_MS,
         versions: Mapping[str, str] | None = None,
+        lanes: Lanes | None = None,
     ) -> None:
         self._db, self._bus, self._logs = db, bus, logs
         self._installation = installation
@@ -82,6 +84,7 @@ class Worker:
             uploads_dir=state_dir / "uploads",
             llm=llm,
             versions=versions or {},
+            lanes=lanes or Lanes(),
         )
         if access is not None:
             self._tools = replace(self._tools, access=access)
@@ -94,7 +97,7 @@ class Worker:
         )
         self._held: dict[int, Held] = {}
         self._bell = Bell()  # there may be something to claim
-        self._crew = Crew(db, self._lease, self._bell, slots=slots, poll_s=poll_s)
+        self._crew = Crew(db, self._lease, self._bell, slots=slots, poll_s=poll_s, lanes=self._tools.lanes)
         self._wishes = asyncio.Event()  # there may be something a person wants of a running job
         self._untidy = asyncio.Event()  # there may be work of a job that was cancelled while it waited
         self._tidying = asyncio.Lock()  # whoever begins a job waits until its folder is left alone

@@ -116,6 +116,10 @@ class Queue(Acting):
         now = (self._state or {}).get("slots_per_worker" if name == "slots" else name)
         self.desk.ask_slots(name, now, self._changed)
 
+    def action_lanes(self) -> None:
+        """How many do the same kind of work at once."""
+        self.desk.ask_lanes((self._state or {}).get("lanes") or [], self._changed)
+
     @on(LineView.Chosen)
     def _chosen(self, event: LineView.Chosen) -> None:
         item = event.view.items[event.index]

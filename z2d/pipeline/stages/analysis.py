@@ -23,6 +23,7 @@ from z2d.wire.library import Analysis, Artefact, FileKind, ModelUse, Transcript
 from z2d.wire.reasons import ErrorClass
 
 MEMORY_BYTES = 4 << 30
+ANSWER = "analysis.json"
 RECORD_S = 10.0
 """How long the end of the stage, whatever it is, waits until the last answers of a model are written down."""
 
@@ -51,19 +52,9 @@ class AnalysisStage:
     async def run(self, work: Work) -> Done | Skipped:
         """Analyse the transcript; without one, title and description, and say so."""
         request = await asyncio.to_thread(request_of, work, self.input_hash(work))
-        if request.llm is not None:
-            left = request.llm.day_tokens - await work.model_tokens_today()
-            request = request.model_copy(update={"tokens_left": max(0, min(left, request.llm.job_tokens))})
-        asked, answer = work.folder.work / "analysis-request.json", work.folder.work / "analysis.json"
-        asked.write_text(request.model_dump_json(), encoding="utf-8")
-        work.progress(Report())
-        await self._run_child(work, ["-m", "z2d.analysis.child", str(asked), str(answer)])
-        try:
-            analysis = Analysis.model_validate_json(answer.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise Retry(ErrorClass.UNKNOWN, "The analysis left no usable result.") from error
-        asked.unlink(missing_ok=True)
-        placed = work.folder.place(answer, "analysis/analysis.json")
+        async with work.place():
+            analysis = await self._analyse(work, request)
+        placed = work.folder.place(work.folder.work / ANSWER, "analysis/analysis.json")
         basis = plural(len(request.cues), "cue") if request.cues else "title and description"
         counts = (
             plural(len(analysis.insights), "key passage"),
@@ -80,6 +71,22 @@ class AnalysisStage:
             work.say(warning, level=LogLevel.WARNING)
         artefact = await work.folder.artefact(FileKind.ANALYSIS_JSON, placed, mime="application/json")
         return Done(artefacts=[artefact], analysis=analysis)
+
+    async def _analyse(self, work: Work, request: AnalysisRequest) -> Analysis:
+        """Ask the child; its answer is left in `work/`."""
+        if request.llm is not None:
+            left = request.llm.day_tokens - await work.model_tokens_today()
+            request = request.model_copy(update={"tokens_left": max(0, min(left, request.llm.job_tokens))})
+        asked, answer = work.folder.work / "analysis-request.json", work.folder.work / ANSWER
+        asked.write_text(request.model_dump_json(), encoding="utf-8")
+        work.progress(Report())
+        await self._run_child(work, ["-m", "z2d.analysis.child", str(asked), str(answer)])
+        try:
+            analysis = Analysis.model_validate_json(answer.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise Retry(ErrorClass.UNKNOWN, "The analysis left no usable result.") from error
+        asked.unlink(missing_ok=True)
+        return analysis
 
     async def _run_child(self, work: Work, arguments: Sequence[str]) -> None:
         last: deque[str] = deque(maxlen=1)

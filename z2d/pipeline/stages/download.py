@@ -56,7 +56,8 @@ class DownloadStage:
     async def run(self, work: Work) -> Done | Skipped:
         """Fetch, and complete the description from the file itself."""
         upload = uploads.parse(work.job.url)
-        media = await local.take(work, upload) if upload else await self._fetch_or_fall_back(work)
+        async with work.place():
+            media = await local.take(work, upload) if upload else await self._fetch_or_fall_back(work)
         probe = await work.tools.ffmpeg.probe(media, job_id=work.job.id)
         metadata = complete(work.metadata(), probe)
         described = work.folder.write("media/metadata.json", metadata.model_dump_json(indent=1).encode())

@@ -40,6 +40,10 @@ class PublishingStage:
 
     async def run(self, work: Work) -> Done | Skipped:
         """Build the entry and publish it."""
+        async with work.place():
+            return await self._publish(work)
+
+    async def _publish(self, work: Work) -> Done:
         library = work.tools.library_dir
         loop = asyncio.get_running_loop()
         work.progress(Report())

@@ -88,9 +88,10 @@ class TranscriptStage:
         if work.artefact(FileKind.AUDIO) is None:
             problems.add("speech to text", NO_SOUND)
             return None
-        work.say(f"Listening with {engine.name}{f' ({engine.model})' if engine.model else ''}.")
         try:
-            hearing = await listen(work, engine)
+            async with work.place():
+                work.say(f"Listening with {engine.name}{f' ({engine.model})' if engine.model else ''}.")
+                hearing = await listen(work, engine)
         except SpeechFault as fault:
             message = wording.sentence(fault.message)
             if fault.passing and work.job.attempt < work.job.max_attempts:
