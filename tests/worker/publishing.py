@@ -21,6 +21,7 @@ from z2d.bus import Bus
 from z2d.pipeline.entry import read_entry
 from z2d.pipeline.faultpoints import VARIABLE
 from z2d.pipeline.folders import JobFolder, job_folder
+from z2d.pipeline.lanes import Lanes
 from z2d.publish import manifest
 from z2d.publish.settings import read_targets
 from z2d.publish.shelf import LibraryTarget
@@ -46,7 +47,13 @@ def served(tables: Tables) -> list[Served]:
 
 @asynccontextmanager
 async def publishing(
-    dsn: str, state_dir: Path, tables: Tables, *, lease_s: float = 30.0, scale: float = 0.001
+    dsn: str,
+    state_dir: Path,
+    tables: Tables,
+    *,
+    lease_s: float = 30.0,
+    scale: float = 0.001,
+    lanes: Lanes | None = None,
 ) -> AsyncIterator[Publisher]:
     """A publisher at work: half a minute becomes a thirtieth of a second."""
     bus = Bus()
@@ -62,6 +69,7 @@ async def publishing(
             lease_s=lease_s,
             poll_s=0.2,
             scale=scale,
+            lanes=lanes,
         )
         tasks = [
             asyncio.create_task(publisher.run(), name="publisher"),

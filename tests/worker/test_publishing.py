@@ -27,6 +27,7 @@ from tests.worker.publishing import (
     settled,
     start_publisher_process,
 )
+from z2d.pipeline.lanes import Lanes
 from z2d.store import claims, collections, deliveries, outbox, reads, requests
 from z2d.store.database import Database
 from z2d.store.outbox import TargetRow
@@ -102,6 +103,29 @@ async def test_a_finished_job_reaches_every_target_once(
     assert told["places"]["library"] == "/library/entry"
     assert list((tmp_path / "store").rglob("media.mp4"))
     assert (await reads.detail(db, claim.job_id)).outcome is Outcome.FULL
+
+
+async def test_while_the_publishing_lane_is_closed_nothing_is_sent(
+    dsn: str, db: Database, tmp_path: Path, receiver: Receiver, tables: dict[str, Any]
+) -> None:
+    class Watched(Lanes):
+        looks = 0
+
+        def closed(self, stage: StageName) -> bool:
+            self.looks += 1
+            return super().closed(stage)
+
+    lanes = Watched()
+    lanes.limit_to({StageName.PUBLISHING: 0})
+    async with publishing(dsn, tmp_path, {"hook": tables["hook"]}, lanes=lanes):
+        claim = await claim_job(db)
+        await finish_job(db, tmp_path, claim)
+        before = lanes.looks
+        await eventually(lambda: lanes.looks >= before + 4, what="a publisher that looks again and again")
+        assert receiver.posts == []
+        lanes.limit_to({})
+        await settled(db, claim.job_id, "hook", "finished")
+    assert len(posts(receiver, "/hook")) == 1
 
 
 async def test_the_end_of_a_list_is_told_with_what_became_of_its_entries(

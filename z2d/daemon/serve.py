@@ -220,15 +220,18 @@ async def _running_parts(settings: Settings, notifier: Notifier) -> AsyncIterato
         )
         services |= {"listener": partial(listener.run, bus), "worker": worker.run, "upkeep": partial(_keep_up, db)}
         services["publisher"] = publisher.run
-        housekeeping = Housekeeping(
-            db, values.keep(settings), jobs_dir=settings.state_dir / "jobs", library=settings.library_dir
-        )
+        housekeeping = _housekeeping(settings, db)
         services["housekeeping"] = housekeeping.run
         services["uploads"] = partial(keep_uploads, db, settings.state_dir / "uploads")
         await opened.enter_async_context(running(services))
         prober = Prober(ytdlp, settings.state_dir / "probe", access=sites.access(settings))
         adjustable = Adjustable(worker, publisher, housekeeping, ytdlp, prober)
         yield Parts(db, bus, listener, version, targets, adjustable, _around(settings, logs, server))
+
+
+def _housekeeping(settings: Settings, db: Database) -> Housekeeping:
+    jobs_dir, library = settings.state_dir / "jobs", settings.library_dir
+    return Housekeeping(db, values.keep(settings), jobs_dir=jobs_dir, library=library)
 
 
 def _around(settings: Settings, logs: LogWriter, server: EmbeddedPostgres | None) -> Surroundings:
