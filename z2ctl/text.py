@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import NamedTuple
+from math import ceil
+from typing import Any, NamedTuple
 
 # whole sequences first, so that "\x1b[31mred" becomes "red" and not "[31mred"
 _SEQUENCES = re.compile(
@@ -209,6 +210,36 @@ def took_ms(job: dict[str, object], now: datetime | None = None) -> float | None
 def took(job: dict[str, object], now: datetime | None = None) -> str:
     """`took_ms` as "1:11"."""
     return duration(took_ms(job, now))
+
+
+def left(seconds: float) -> str:
+    """How long it is still: "12 s" in the last minute, before that no finer than "5 min", "3 h", "2 d"."""
+    if seconds < 60:
+        return f"{max(1, ceil(seconds))} s"
+    for unit, size, until in (("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < until:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds // 86_400)} d"
+
+
+def next_try(attempt: int, most: int | None, left_s: float | None) -> str:
+    """What a job says that waits for its next attempt: "retry 2/3 in 12 s", "retry 2/3 due".
+
+    `attempt` tries are used up, of `most`; what is not known is left out.
+    """
+    number = f"retry {attempt + 1}/{most}" if most else f"retry {attempt + 1}"
+    if left_s is None:
+        return number
+    return f"{number} in {left(left_s)}" if left_s > 0 else f"{number} due"
+
+
+def next_try_of(job: dict[str, Any], now: datetime | None = None) -> str:
+    """`next_try` of a job of the API; empty for one that does not wait for a further attempt."""
+    if job.get("display_status") != "RETRYING" or not job.get("attempt"):
+        return ""
+    due = moment(job.get("run_after"))
+    left_s = (due - (now or datetime.now(UTC))).total_seconds() if due else None
+    return next_try(int(job["attempt"]), job.get("max_attempts"), left_s)
 
 
 def clock(text: object) -> str:

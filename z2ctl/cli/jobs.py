@@ -139,9 +139,9 @@ def cells(app: App, job: Json) -> list[Cell]:
 
 
 def state_cell(app: App, job: Json) -> Cell:
-    """Glyph and word; a running job says its stage and how far it is."""
+    """Glyph and word; a running job says its stage and how far it is, one that is tried again when."""
     look = text.look(job.get("display_status"))
-    word = look.word
+    word = text.next_try_of(job) or look.word
     if job.get("display_status") == "WAITING":
         word = f"{look.word} {text.percent(job.get('progress'))}"
     if job.get("display_status") == "RUNNING" and job.get("stage"):

@@ -63,16 +63,17 @@ class Lines:
         stage = job.get("stage") if job.get("display_status") == "RUNNING" else None
         error = job.get("error")
         why = f": {error['message']} {error['hint']}" if error else ""
-        self._change(job["id"], job.get("display_status"), stage, f"{job.get('title') or job.get('url')}{why}")
+        title = f"{job.get('title') or job.get('url')}{why}"
+        self._change(job["id"], job.get("display_status"), stage, title, text.next_try_of(job))
 
     def progress(self, event: Json) -> None:
         """Say the stage where it changed."""
         self._change(event["id"], "RUNNING", event.get("stage"), "")
 
-    def _change(self, job_id: int, status: object, stage: object, title: object) -> None:
+    def _change(self, job_id: int, status: object, stage: object, title: object, word: str = "") -> None:
         if self._said.get(job_id) != (status, stage):
             self._said[job_id] = (status, stage)
-            say(f"job {job_id}: {stage or text.look(status).word} {title}")
+            say(f"job {job_id}: {stage or word or text.look(status).word} {title}")
 
     def detail(self, job: Json) -> None:
         """Say each stage whose state changed."""

@@ -31,11 +31,11 @@ def note(text: str) -> Doc:
     return Doc((Span(" "),), text, "dim")
 
 
-def state_line(job: Job) -> Doc:
+def state_line(job: Job, now: float) -> Doc:
     """Glyph, word and reason of a job's state."""
     look = words.look(job.display)
     role = "primary" if look.style == "running" else look.style
-    word = look.word
+    word = job.next_try(now) or look.word
     if job.running and job.stage and job.display == "RUNNING":
         word = f"{job.stage} {words.percent(job.progress)}"
     elif job.kind == "COLLECTION" and job.display == "WAITING":
@@ -48,9 +48,9 @@ def state_line(job: Job) -> Doc:
     return Doc(tuple(spans))
 
 
-def preview(job: Job, detail: Json | None) -> list[Doc]:
+def preview(job: Job, detail: Json | None, now: float) -> list[Doc]:
     """The short form beside the list."""
-    docs = [state_line(job), Doc((Span(" "),), job.name, "bold")]
+    docs = [state_line(job, now), Doc((Span(" "),), job.name, "bold")]
     if job.channel:
         docs.append(note(job.channel))
     docs.extend(_error(job))
@@ -66,9 +66,9 @@ def preview(job: Job, detail: Json | None) -> list[Doc]:
     return docs
 
 
-def overview(job: Job, detail: Json | None) -> list[Doc]:
+def overview(job: Job, detail: Json | None, now: float) -> list[Doc]:
     """The first tab: what it is, how far it came, what it said."""
-    docs = [state_line(job), Doc((Span(" "),), job.name, "bold")]
+    docs = [state_line(job, now), Doc((Span(" "),), job.name, "bold")]
     docs.extend(_error(job))
     docs.append(BLANK)
     if detail is None:
@@ -224,7 +224,7 @@ def _place(job: Job, detail: Json) -> Iterator[Doc]:
         yield fact("In the queue", f"place {detail['queue_position']}")
     if detail.get("run_after") and job.display in ("SCHEDULED", "RETRYING"):
         yield fact("Not before", words.day_and_time(detail["run_after"]))
-    if detail.get("why") and not job.over:
+    if detail.get("why") and not job.over and job.display != "RETRYING":  # the first line says it, and counts down
         yield fact("Why", detail["why"])
     if job.parent is not None:
         yield fact("Part of", f"job {job.parent}", target=OpenJob(job.parent))

@@ -14,7 +14,7 @@ from enum import Enum
 from sys import intern
 from typing import Any
 
-from z2ctl.text import FINISHED
+from z2ctl.text import FINISHED, next_try
 from z2ctl.tui.matching import conditions, fits
 
 TABS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -60,6 +60,8 @@ class Job:
     length_ms: int | None
     priority: int
     attempt: int
+    attempts: int | None
+    due: float | None
     tags: tuple[str, ...]
     error_code: str
     error_stage: str
@@ -93,6 +95,8 @@ class Job:
             length_ms=data.get("duration_ms"),
             priority=int(data.get("priority") or 0),
             attempt=int(data.get("attempt") or 0),
+            attempts=data.get("max_attempts"),
+            due=seconds(data.get("run_after")),
             tags=tuple(data.get("tags") or ()),
             error_code=str(error.get("code") or ""),
             error_stage=str(error.get("stage") or ""),
@@ -121,6 +125,12 @@ class Job:
     def running(self) -> bool:
         """Whether a worker has it."""
         return self.status == "RUNNING"
+
+    def next_try(self, now: float) -> str:
+        """What it says while it waits for its next attempt ("retry 2/3 in 12 s"), else nothing."""
+        if self.display != "RETRYING" or not self.attempt:
+            return ""
+        return next_try(self.attempt, self.attempts, None if self.due is None else self.due - now)
 
     def moved(self, stage: str | None, progress: float, speed: int | None, eta: int | None) -> Job:
         """The same job a little further on."""

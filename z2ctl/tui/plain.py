@@ -58,10 +58,10 @@ class Lines:
         if self._said.get(job.id) == state:
             return
         self._said[job.id] = state
-        look = words.look(job.display)
+        word = job.next_try(self._clock()) or words.look(job.display).word
         stage = f" {job.stage}" if job.running and job.stage else ""
         reason = f" - {job.error}" if job.error else ""
-        self._print(f"{job.id} {look.word}{stage}: {job.name}{reason}")
+        self._print(f"{job.id} {word}{stage}: {job.name}{reason}")
 
     def _progress(self, message: JobMoved) -> None:
         now = self._clock()

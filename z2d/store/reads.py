@@ -117,7 +117,7 @@ async def running_progress(
 
 # One statement, so all parts are of one moment.
 _DETAIL = f"""
-    SELECT j.*, nullif(j.run_after, 'infinity') AS due_at, {QUEUE_POSITION} AS queue_position,
+    SELECT j.*, {QUEUE_POSITION} AS queue_position,
         coalesce((SELECT h.warnings FROM job_log_heads h WHERE h.job_id = j.id), 0) AS warnings,
         (SELECT to_jsonb(x) FROM (
             SELECT extractor, source_id, media_key, webpage_url, title, description, channel, channel_id, channel_url,
@@ -149,8 +149,6 @@ async def detail(db: Database, job_id: int) -> JobDetail:
         **summary_fields(row),
         profile=row["profile"],
         options=row["options"],
-        max_attempts=row["max_attempts"],
-        run_after=row["due_at"],
         queue_position=row["queue_position"],
         duplicate_of=row["duplicate_of"],
         warnings=row["warnings"],

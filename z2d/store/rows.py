@@ -9,7 +9,7 @@ from z2d.wire.base import Wire
 from z2d.wire.jobs import JobError, JobSummary
 from z2d.wire.reasons import hint
 
-_SUMMARY_FIELDS = frozenset(JobSummary.model_fields) - {"error"}
+_SUMMARY_FIELDS = frozenset(JobSummary.model_fields) - {"error", "run_after"}
 W = TypeVar("W", bound=Wire)
 
 
@@ -17,6 +17,7 @@ def summary_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a JobSummary, or a model derived from it, is made of; `row` is one of the view job_list."""
     fields = {name: row[name] for name in _SUMMARY_FIELDS}
     fields["error"] = job_error(row)
+    fields["run_after"] = row["due_at"]
     fields["progress"] = round(row["progress"], 4)  # stored in single precision, whose other digits say nothing
     return fields
 

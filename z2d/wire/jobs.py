@@ -205,11 +205,13 @@ class JobSummary(Wire):
     duration_ms: int | None
     priority: int
     attempt: int
+    max_attempts: int = Field(description="Tries before it fails for good")
     tags: list[str]
     error: JobError | None
     wait_reason: WaitReason | None
     parent_id: int | None
     kind: JobKind = JobKind.MEDIA
+    run_after: UtcTime | None = Field(description="Not before this time; null while it is paused or on hold")
     created_at: UtcTime
     started_at: UtcTime | None
     finished_at: UtcTime | None
@@ -296,8 +298,6 @@ class JobDetail(JobSummary):
 
     profile: str
     options: dict[str, Any]
-    max_attempts: int
-    run_after: UtcTime | None
     queue_position: int | None = Field(None, description="1: the next to start; null: it does not wait for a slot")
     duplicate_of: int | None
     warnings: int

@@ -153,6 +153,9 @@ class Dashboard(Listing):
         """Ages and percents that read differently."""
         super().tick()
         self.table.tick()
+        job = self.desk.state.find(self.desk.state.selected)
+        if job is not None and job.next_try(self.desk.clock()):
+            self._show_preview()
 
     def _paint_bars(self) -> None:
         if not self.is_active:
@@ -230,7 +233,7 @@ class Dashboard(Listing):
             return
         job = self.desk.state.find(self.desk.state.selected)
         self.about_rule.say([Span(f"Job {job.id}" if job else "Job", "bold")])
-        self.about.show(documents.preview(job, self._detail) if job else [])
+        self.about.show(documents.preview(job, self._detail, self.desk.clock()) if job else [])
 
     def _load_preview(self) -> None:
         job_id = self.desk.state.selected

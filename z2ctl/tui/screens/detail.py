@@ -110,6 +110,13 @@ class Detail(Acting):
         if job_id == self.job_id and self.tab == "overview":
             self._again.ask()
 
+    def tick(self) -> None:
+        """The time to the next attempt."""
+        super().tick()
+        job, now = self.job if self.tab == "overview" else None, self.desk.clock()
+        if job is not None and job.next_try(now):
+            self.texts["overview"].view.show(documents.overview(job, self._detail, now))
+
     def line_changed(self) -> None:
         """Back again: read what may have changed."""
         super().line_changed()
@@ -167,7 +174,7 @@ class Detail(Acting):
                 self.texts["overview"].view.show([Doc((Span(" "),), self._trouble, "error")])
             return
         bar.say(self.tab, f"{job.id}", job.name, self._counts())
-        self.texts["overview"].view.show(documents.overview(job, detail))
+        self.texts["overview"].view.show(documents.overview(job, detail, self.desk.clock()))
         if detail is not None:
             self.texts["analysis"].view.show(documents.analysis(detail))
             self.texts["files"].view.show(documents.files(detail))

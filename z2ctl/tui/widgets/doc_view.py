@@ -91,7 +91,8 @@ class DocView(LineView[Doc]):
 
     def show(self, docs: Sequence[Doc]) -> None:
         """Other paragraphs; the place is kept when they are of the same document read again."""
-        if list(docs) == self.items:
+        docs = list(docs)
+        if docs == self.items or self._renew(docs):
             return
         at, top = self.cursor, self.scroll_offset.y
         same = len(docs) == len(self.items)
@@ -99,6 +100,19 @@ class DocView(LineView[Doc]):
         if same and at is not None:
             self.cursor = at
             self._jump(y=top)
+
+    def _renew(self, docs: list[Doc]) -> bool:
+        """Paint only the paragraphs that read differently, if no line moves: a time that counts down costs one line."""
+        if len(docs) != len(self.items) or self.pattern:
+            return False
+        changed = [at for at, (old, new) in enumerate(zip(self.items, docs, strict=True)) if old != new]
+        lines = {at: self._row_of(at + 1) - self._row_of(at) for at in changed}
+        if any(len(self.rows_of(docs[at])) != number for at, number in lines.items()):
+            return False
+        self.items = docs
+        for at, number in lines.items():
+            self.refresh_lines(self._row_of(at), number)
+        return True
 
     def target(self) -> Target | None:
         """Where the line under the cursor leads."""

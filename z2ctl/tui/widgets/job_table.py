@@ -288,24 +288,25 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         return spans
 
     def _title(self, job: Job, width: int, role: str) -> list[Span]:
-        """The title; a failed job's reason stands behind it, for that is what one looks for in the list."""
-        reason = ""
+        """The title, and behind it what one looks for in the list: why a job failed, when one is tried again."""
+        reason, reason_role = job.next_try(self.clock()), "warning"
         if job.status == "FAILED" and job.error:
-            reason = f"{job.error_stage}: {job.error}" if job.error_stage else job.error
+            reason, reason_role = f"{job.error_stage}: {job.error}" if job.error_stage else job.error, "error"
         room = width
         if reason:
-            reason = clip(reason, max(width // 2, width - cells(job.name) - 2))
+            least = width // 2 if reason_role == "error" else min(cells(reason), width - 4)
+            reason = clip(reason, max(least, width - cells(job.name) - 2))
             room = width - cells(reason) - 2
         name = clip(job.name, room)
         found = places_of(self.state.window.query.sought, name)
         spans = highlight(name, role, found) if found else [Span(name, role)]
         pad = width - width_of(spans) - cells(reason)
-        return [*spans, Span(" " * pad), Span(reason, "error")]
+        return [*spans, Span(" " * pad), Span(reason, reason_role)]
 
     def _reading(self, job: Job) -> tuple[str, ...]:
         """What changes on a row without an event."""
         now = self.clock()
-        return (took(job, now), age(job.created, now), job.stage, words.percent(job.progress))
+        return (took(job, now), age(job.created, now), job.stage, words.percent(job.progress), job.next_try(now))
 
     # -- the mouse -------------------------------------------------------------------------------------------------
 
@@ -365,8 +366,6 @@ def state_cell(job: Job, now: float, width: int, *, percent: bool) -> list[Span]
     word = look.word
     if job.display == "RUNNING" and job.stage:
         word = f"{job.stage} {words.percent(job.progress)}" if percent else job.stage
-    elif job.display == "RETRYING":
-        word = f"retry {job.attempt + 1}" if job.attempt else look.word
     elif job.display == "COMPLETED_PARTIAL":
         word = "done, in part" if percent else "partial"
     elif job.display == "WAITING" and job.kind == "COLLECTION":
