@@ -65,6 +65,10 @@ class FakeApi:
         self.site_slots: int | None = None
         self.lanes: dict[str, int | None] = {"download": None, "transcript": 1, "analysis": None, "publishing": None}
         self.gates: list[Json] = []
+        self.submitted: list[Json] = []
+        """The bodies of the submissions."""
+        self.profiles: list[Json] = [profile("default"), profile("lectures", "Sound alone, by the model at home")]
+        self.targets: list[Json] = [target("library", "library", {"PUBLISHED": 226}, at(now))]
 
     # -- making things ------------------------------------------------------------------------------------------------
 
@@ -229,6 +233,8 @@ class FakeApi:
                 web.post("/api/jobs/{id}/move", self._move),
                 web.get("/api/jobs/{id}/why", self._why),
                 web.post("/api/jobs/{id}/publish", self._publish),
+                web.get("/api/profiles", self._profiles),
+                web.get("/api/targets", self._targets),
                 web.get("/api/queue", self._queue),
                 web.patch("/api/queue", self._slots),
                 web.post("/api/queue/{what}", self._queue_mode),
@@ -299,17 +305,22 @@ class FakeApi:
 
     async def _submit(self, request: web.Request) -> web.Response:
         body = await request.json()
+        self.submitted.append(body)
         told = self._foretell(body["url"])
         if told["result"] == "rejected":
             return _problem(422, told["code"], told["detail"])
         if told["result"] == "duplicate" and not body.get("force"):
             return _answer({**self.jobs[told["job_id"]], "deduplicated": True})
         job = self.add("QUEUED", ago_s=-1, url=body["url"], title=None, channel=None, duration_ms=None)
+        job.update(priority=body.get("priority", 0), run_after=body.get("run_after"))
+        if body.get("hold") or job["run_after"]:
+            job["display_status"] = "PAUSED" if body.get("hold") else "SCHEDULED"
         await self.tell({"type": "job", "job": dict(job)})
         return _answer({**job, "deduplicated": False}, 201)
 
     async def _batch(self, request: web.Request) -> web.Response:
         body = await request.json()
+        self.submitted.append(body)
         results = []
         for url in body["urls"]:
             told = self._foretell(url)
@@ -379,9 +390,10 @@ class FakeApi:
             code, sentence = ("CHILDREN", "It waits for 2 of 4 entries.")
         elif job["status"] != "QUEUED":
             code, sentence = ("FINISHED", "It is over.")
+        order = [each["id"] for each in self.queue_state()["next"]]
         return _answer(
             {"id": job["id"], "status": job["display_status"], "code": code, "sentence": sentence, "until": None,
-             "queue_position": 1}
+             "queue_position": order.index(job["id"]) + 1 if job["id"] in order else None}
         )  # fmt: skip
 
     async def _publish(self, request: web.Request) -> web.Response:
@@ -419,6 +431,12 @@ class FakeApi:
 
     async def _queue(self, _request: web.Request) -> web.Response:
         return _answer(self.queue_state())
+
+    async def _profiles(self, _request: web.Request) -> web.Response:
+        return _answer({"profiles": self.profiles})
+
+    async def _targets(self, _request: web.Request) -> web.Response:
+        return _answer({"items": self.targets})
 
     async def _slots(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -519,6 +537,22 @@ class FakeApi:
         finally:
             self.log_sockets.pop(socket, None)
         return socket
+
+
+def profile(name: str, description: str = "") -> Json:
+    return {"name": name, "description": description, "options": {}, "proxy": False}
+
+
+def target(name: str, kind: str, counts: Json, last: str | None = None, **fields: Any) -> Json:
+    usual = {
+        "events": ["publish"],
+        "filter": "",
+        "configured": True,
+        "installations": [],
+        "disabled_at": None,
+        "disabled_why": None,
+    }
+    return {"name": name, "kind": kind, "counts": counts, "last_published_at": last, **usual, **fields}
 
 
 def stages_of(job: Json) -> list[Json]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
+from z2ctl.moments import in_utc, read_moment
+
 F = TypeVar("F", bound=Callable[..., Any])
 JOB_ID = click.IntRange(min=1, max=2**63 - 1)
-_DISTANCE = re.compile(r"([+-]?)(\d{1,6})\s*([smhdw])")
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 _HEAD = re.compile(r"-?[A-Za-z_]+\s*(<=|>=|<|>|:|=)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def json_option(command: F) -> F:
@@ -67,25 +66,4 @@ def _moment(value: str | None, param: click.Parameter, *, now: datetime, past: b
             f"{value!r} is no time: write 2026-11-22, '2026-11-22 23:00', 23:00, 2h, 7d or an RFC 3339 time.",
             param=param,
         )
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def read_moment(text: str, *, now: datetime, past: bool) -> datetime | None:
-    """A moment as people write it: RFC 3339, a local date and time, a time of day, a distance from now ("2h").
-
-    `past` says on which side of `now` a distance without a sign and a time of day lie. None: it is no time.
-    """
-    try:
-        if distance := _DISTANCE.fullmatch(text):
-            back = distance[1] == "-" or (past and distance[1] != "+")
-            step = timedelta(**{_UNITS[distance[3]]: int(distance[2])})
-            return now - step if back else now + step
-        if clock := _CLOCK.fullmatch(text):
-            at = now.astimezone().replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
-            if past and at > now:
-                return at - timedelta(days=1)
-            return at + timedelta(days=1) if not past and at <= now else at
-        at = datetime.fromisoformat(text)
-        return at.astimezone() if at.tzinfo is None else at
-    except (ValueError, OverflowError):
-        return None
+    return in_utc(at)

@@ -12,6 +12,7 @@ from z2ctl.client import Client
 from z2ctl.tui.feed import Json
 from z2ctl.tui.ground import Ground
 from z2ctl.tui.jobs import Job
+from z2ctl.tui.options import PRIORITIES, priority_of
 from z2ctl.tui.screens.dialogs import Choice, Confirm, Menu, Prompt, Reader
 from z2d.wire import errors
 
@@ -213,12 +214,9 @@ class Deeds(Ground):
         def answered(text: str | None) -> None:
             if text is None:
                 return
-            try:
-                number = int(text)
-            except ValueError:
-                number = 1000
-            if not -100 <= number <= 100:
-                self.say(f"“{text}” is no priority: a number from -100 to 100, higher runs first", "warning")
+            number = priority_of(text)
+            if number is None:
+                self.say(f"“{text}” is no priority: a number from {PRIORITIES}", "warning")
                 return
             self._each(jobs, lambda client, job: client.change(job.id, priority=number), f"Priority {number}")
 

@@ -77,6 +77,7 @@ KEYS: tuple[Key, ...] = (
     Key("list", "list.zoom", "plus", "zoom", "The focused pane alone"),
     Key("list", "list.stats", "i", "stats", "Statistics"),
     Key("list", "list.queue", "Q", "queue", "The queue: pause, drain, slots, who is next"),
+    Key("list", "list.targets", "D", "targets", "Where finished jobs go: the publishing targets"),
     Key("detail", "detail.tab.next", "right_square_bracket,right", "turn_tab(1)", "Next tab", "Tab"),
     Key("detail", "detail.tab.previous", "left_square_bracket,left", "turn_tab(-1)", "Previous tab"),
     Key("detail", "detail.next", "J", "neighbour(1)", "Next job"),

@@ -1,4 +1,4 @@
-"""Pages that are about no single job, as paragraphs: statistics, the queue, what a search found. Pure data."""
+"""Pages that are about no single job, as paragraphs: statistics, queue, targets, what a search found. Pure data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from z2ctl import lanes
 from z2ctl import text as words
 from z2ctl.tui.documents import BLANK, fact, heading, note
 from z2ctl.tui.paint import Span, fit
-from z2ctl.tui.widgets.doc_view import Doc, OpenJob
+from z2ctl.tui.widgets.doc_view import Doc, OpenJob, Take
 
 Json = Mapping[str, Any]
 _LABEL = 13
@@ -82,6 +82,57 @@ def found(hits: Sequence[Json]) -> Iterator[Doc]:
 
 def _marks(each: Json) -> tuple[tuple[int, int], ...]:
     return tuple((int(start), int(end)) for start, end in each.get("marks") or ())
+
+
+def targets(found: Sequence[Json]) -> list[Doc]:
+    """The publishing targets (`TargetInfo`s): how each stands, what it has, what waits, what could not be sent."""
+    if not found:
+        return [note("There are no publishing targets.")]
+    docs = [doc for each in found for doc in _target(each)]
+    if len(found) == 1:
+        docs.append(note("No others are set up: z2.toml names them, in tables [targets.NAME]."))
+    return docs
+
+
+def _target(each: Json) -> Iterator[Doc]:
+    counts = each.get("counts") or {}
+    there, waits, failed = (
+        sum(int(counts.get(status) or 0) for status in statuses)
+        for statuses in (("PUBLISHED",), ("PENDING", "RUNNING"), ("FAILED",))
+    )
+    name, last = str(each.get("name") or ""), each.get("last_published_at")
+    glyph, role, state = _target_state(each, failed)
+    head = (
+        Span(f" {glyph} ", role),
+        Span(fit(name, 16) + " ", "bold"),
+        Span(fit(str(each.get("kind") or ""), _LABEL), "dim"),
+    )
+    yield Doc(head, state, role if role != "success" else "dim", Take("name", name))
+    yield fact("  Has", f"{words.count(there)}, the last {words.day_and_time(last)}" if last else words.count(there))
+    if waits:
+        yield fact("  To be sent", words.count(waits), role="warning")
+    if failed:
+        again = f"z2ctl publish --failed --target {name}"
+        yield fact("  Failed", f"{words.count(failed)}; {again}", role="error", target=Take("command", again))
+    if skipped := int(counts.get("SKIPPED") or 0):
+        yield fact("  Skipped", f"{words.count(skipped)}, nothing to send", role="dim")
+    if (events := [str(event) for event in each.get("events") or ()]) not in ([], ["publish"]):
+        yield fact("  Is sent", ", ".join(events))
+    if each.get("filter"):
+        yield fact("  Only", each["filter"])
+    if len(installations := each.get("installations") or ()) > 1:
+        yield fact("  Named by", ", ".join(map(str, installations)))
+    yield BLANK
+
+
+def _target_state(each: Json, failed: int) -> tuple[str, str, str]:
+    """Glyph, role and words of how a target stands."""
+    if each.get("disabled_at"):
+        since = words.day_and_time(each["disabled_at"])
+        return "✗", "error", f"off since {since}: {each.get('disabled_why') or 'gone for good'}"
+    if not each.get("configured"):
+        return "⊘", "dim", "no longer in z2.toml; what it has is kept"
+    return ("▲", "warning", "on, but not everything arrived") if failed else ("✓", "success", "on")
 
 
 def statistics(stats: Json, width: int) -> list[Doc]:

@@ -3,50 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from z2ctl import text as words
 from z2ctl.tui.feed import Json
 from z2ctl.tui.ground import Ground
 from z2ctl.tui.jobs import Job
+from z2ctl.tui.options import Options
 from z2d.wire import errors
+
+if TYPE_CHECKING:
+    from z2ctl.tui.screens.submit import Asks
+
+PLACE_WITHIN_S = 3.0
+"""How long a toast waits for the place in the queue."""
+AS_USUAL = Options()
 
 
 class Submitting(Ground):
     """See the module."""
 
-    async def check_urls(self, urls: list[str]) -> list[Json]:
-        """What would become of each URL; nothing is queued."""
-        return await self.feed.call(lambda client: client.submit_batch(urls, dry_run=True))
+    async def check_urls(self, urls: list[str], options: Options) -> list[Json]:
+        """What would become of each URL; nothing is queued. Videos that are there already are named in any case."""
+        return await self.feed.call(lambda client: client.submit_batch(urls, dry_run=True, profile=options.profile))
 
-    def ask_new(self, text: str = "", trouble: str = "") -> None:
+    async def read_profiles(self) -> list[Json]:
+        """The profiles a submission can be made with."""
+        return await self.feed.call(lambda client: client.profiles())
+
+    def _asks(self) -> Asks:
+        from z2ctl.tui.screens.submit import Asks
+
+        return Asks(self.check_urls, self.read_profiles, self.clock)
+
+    def ask_new(self, text: str = "", trouble: str = "", options: Options = AS_USUAL) -> None:
         """The dialog for one URL."""
         if not self.allowed("new"):
             return
         from z2ctl.tui.screens.submit import Submit  # its text fields are slow to import and not needed to begin
 
-        def answered(answer: tuple[str, Any] | None) -> None:
+        def answered(answer: tuple[str, Any, Options] | None) -> None:
             if answer is None:
                 return
-            kind, value = answer
+            kind, value, options = answer
             if kind == "open":
                 self.open_job(int(value))
             else:
-                self.run_worker(self._submit(str(value), force=kind == "force"), group="submit")
+                self.run_worker(self._submit(str(value), options), group="submit")
 
-        self.push_screen(Submit(self.check_urls, text, trouble), answered)
+        self.push_screen(Submit(self._asks(), options, text, trouble), answered)
 
-    def ask_many(self, text: str = "", trouble: Sequence[str] = ()) -> None:
+    def ask_many(self, text: str = "", trouble: Sequence[str] = (), options: Options = AS_USUAL) -> None:
         """The dialog for many URLs."""
         if not self.allowed("many"):
             return
         from z2ctl.tui.screens.submit import SubmitMany
 
-        def answered(urls: list[str] | None) -> None:
-            if urls:
-                self.run_worker(self._submit_many(urls), group="submit")
+        def answered(answer: tuple[list[str], Options] | None) -> None:
+            if answer:
+                self.run_worker(self._submit_many(*answer), group="submit")
 
-        self.push_screen(SubmitMany(self.check_urls, text, trouble), answered)
+        self.push_screen(SubmitMany(self._asks(), options, text, trouble), answered)
 
     def pasted(self, text: str) -> None:
         """Text pasted where nobody types: the dialog for one URL, or for many."""
@@ -56,25 +73,38 @@ class Submitting(Ground):
         elif lines:
             self.ask_many("\n".join(lines))
 
-    async def _submit(self, url: str, *, force: bool) -> None:
+    async def _submit(self, url: str, options: Options) -> None:
         try:
-            answer = await self.feed.call(lambda client: client.submit(url, force=force))
+            answer = await self.feed.call(lambda client: client.submit(url, **options.fields(self.clock())))
         except errors.Z2Error as error:
-            self.ask_new(url, error.detail)
+            self.ask_new(url, error.detail, options)
             return
         job = Job.from_wire(answer)
+        self.job_came(job)
+        self.select_job(job.id)
         if answer.get("deduplicated"):
             self.say(f"Job {job.id} has this video already ({words.look(job.display).word})")
         else:
-            self.say(f"Queued as job {job.id}")
-        self.job_came(job)
-        self.select_job(job.id)
+            self.say(f"Queued {job.id}{await self._place(job, answer)}")
 
-    async def _submit_many(self, urls: list[str]) -> None:
+    async def _place(self, job: Job, answer: Json) -> str:
+        """Where in the queue a new job stands; nothing when it does not stand there, or nobody says so soon."""
+        match job.display:
+            case "PAUSED":
+                return " on hold; P lets it go on"
+            case "SCHEDULED":
+                return f", not before {words.day_and_time(answer.get('run_after'))}"
         try:
-            results = await self.feed.call(lambda client: client.submit_batch(urls))
+            why = await self.feed.call(lambda client: client.why(job.id), within_s=PLACE_WITHIN_S)
+        except errors.Z2Error:
+            return ""  # the job is queued, and that is what is to be said
+        return f" (position {words.count(why['queue_position'])})" if why.get("queue_position") else ""
+
+    async def _submit_many(self, urls: list[str], options: Options) -> None:
+        try:
+            results = await self.feed.call(lambda client: client.submit_batch(urls, **options.fields(self.clock())))
         except errors.Z2Error as error:
-            self.ask_many("\n".join(urls), [error.detail])
+            self.ask_many("\n".join(urls), [error.detail], options)
             return
         kinds = [str(result.get("result")) for result in results]
         said = [f"{kinds.count('queued')} queued", f"{words.plural(kinds.count('duplicate'), 'duplicate')}"]
@@ -84,4 +114,5 @@ class Submitting(Ground):
             self.ask_many(
                 "\n".join(str(result.get("url")) for result in bad),
                 [f"{result.get('url')}: {result.get('detail') or result.get('code')}" for result in bad],
+                options,
             )

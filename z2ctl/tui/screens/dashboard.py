@@ -340,6 +340,12 @@ class Dashboard(Listing):
 
         self.app.push_screen(Queue())
 
+    def action_targets(self) -> None:
+        """The publishing targets."""
+        from z2ctl.tui.screens.targets import Targets
+
+        self.app.push_screen(Targets())
+
     # -- leaving -------------------------------------------------------------------------------------------------------
 
     def go_back(self) -> None:

@@ -1,32 +1,44 @@
 """Submitting: one URL with a live check, or many at once.
 
 The check is the daemon's own (`dry_run`), asked when the typing rests; a first look at the text is done here, so that
-a slip is said at once. What was typed is never lost by a refusal.
+a slip is said at once. What was typed is never lost by a refusal. Options are a line that `options` opens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
+from textual.screen import ScreenResultType
 from textual.widgets import Input, Static, TextArea
 
 from z2ctl import text as words
 from z2ctl.tui import work
+from z2ctl.tui.options import Options
 from z2ctl.tui.screens.dialogs import Dialog, hint, note
+from z2ctl.tui.screens.options import OptionsForm, Profiles
 from z2ctl.tui.throttle import Debounce
 from z2d.wire import errors
 
 CHECK_AFTER_S = 0.4
 MOST = 1000
 Json = dict[str, Any]
-Check = Callable[[list[str]], Awaitable[list[Json]]]
+Check = Callable[[list[str], Options], Awaitable[list[Json]]]
+
+
+class Asks(NamedTuple):
+    """What the forms ask: what would become of URLs, which profiles there are, what time it is."""
+
+    check: Check
+    profiles: Profiles
+    clock: Callable[[], float]
 
 
 def first_look(text: str) -> str:
@@ -44,11 +56,13 @@ def first_look(text: str) -> str:
     return "" if host else "Not a URL: there is no host in it"
 
 
-def verdict(result: Json) -> tuple[str, str]:
+def verdict(result: Json, *, force: bool) -> tuple[str, str]:
     """What the daemon says to one URL, as words and the name of a colour."""
     match result.get("result"):
         case "queued":
             return "✓ can be submitted, not in the library yet", "success"
+        case "duplicate" if force:
+            return f"≡ job {result.get('job_id')} has this video: enter submits it again", "warning"
         case "duplicate":
             return f"≡ job {result.get('job_id')} has this video: enter opens it, ctrl+r submits it again", "warning"
     return f"✗ {result.get('detail') or result.get('code') or 'refused'}", "error"
@@ -59,16 +73,53 @@ def coloured(text: str, colour: str) -> Content:
     return Content.styled(text, f"$text-{colour}") if colour else Content(text)
 
 
-class Submit(Dialog[tuple[str, Any]]):
-    """One URL. Answers ("submit", url), ("force", url), ("open", job id) or ("many", text)."""
+class Form(Dialog[ScreenResultType]):
+    """What both forms have: the words about what is typed, and the options."""
+
+    BINDINGS = [Binding("ctrl+o,f4", "options", "Options", priority=True)]
+
+    def __init__(self, asks: Asks, options: Options) -> None:
+        super().__init__()
+        self._asks, self.options = asks, options
+
+    def say(self, text: str, colour: str = "") -> None:
+        """Other words about what is typed."""
+        self.query_one("#verdict", Static).update(coloured(text, colour))
+
+    def foot(self, keys: str) -> ComposeResult:
+        """The last lines of both: the words, the options, the keys."""
+        yield Static("", id="verdict", classes="note", markup=False)
+        yield Static(self._chosen(), id="options", markup=False)
+        yield hint(keys)
+
+    def _chosen(self) -> Content:
+        return Content(f"options: {self.options.words()} · ctrl+o changes them")
+
+    def look(self) -> None:
+        """Look at what is typed."""
+        raise NotImplementedError
+
+    @on(events.Click, "#options")
+    def action_options(self) -> None:
+        """Ask for the options."""
+
+        def answered(options: Options | None) -> None:
+            if options is not None:
+                self.options = options
+                self.query_one("#options", Static).update(self._chosen())
+                self.look()
+
+        self.app.push_screen(OptionsForm(self._asks.profiles, self.options, self._asks.clock), answered)
+
+
+class Submit(Form[tuple[str, Any, Options]]):
+    """One URL. Answers ("submit", url, options) or ("open", job id, options)."""
 
     BINDINGS = [Binding("ctrl+r", "force", "Submit again", priority=True)]
 
-    def __init__(self, check: Check, text: str = "", trouble: str = "") -> None:
-        super().__init__()
-        self._check = check
+    def __init__(self, asks: Asks, options: Options, text: str = "", trouble: str = "") -> None:
+        super().__init__(asks, options)
         self._text, self._trouble = text, trouble
-        self._asked = ""
         self._duplicate: int | None = None
         self._rest = Debounce(self, self._look_closer, CHECK_AFTER_S)
 
@@ -79,8 +130,7 @@ class Submit(Dialog[tuple[str, Any]]):
             field = Input(value=self._text, placeholder="https://", select_on_focus=False, max_length=4096)
             field.cursor_blink = False
             yield field
-            yield Static("", id="verdict", classes="note", markup=False)
-            yield hint("enter submits · esc closes · N in the list submits many")
+            yield from self.foot("enter submits · esc closes · N in the list submits many")
 
     def on_mount(self) -> None:
         """Ready to type or to paste."""
@@ -88,28 +138,26 @@ class Submit(Dialog[tuple[str, Any]]):
         self.set_focus(field)
         field.cursor_position = len(field.value)
         if self._trouble:
-            self._say(f"✗ {self._trouble}", "error")
+            self.say(f"✗ {self._trouble}", "error")
 
     @property
     def typed(self) -> bool:
         """Whether there is something to lose."""
         return bool(self.query_one(Input).value.strip())
 
-    def _say(self, text: str, colour: str = "") -> None:
-        self.query_one("#verdict", Static).update(coloured(text, colour))
-
     @on(Input.Changed)
-    def _changed(self, event: Input.Changed) -> None:
-        url = event.value.strip()
+    def look(self) -> None:
+        """Look at what is typed, and let the daemon look when the typing rests."""
+        url = self.query_one(Input).value.strip()
         self._duplicate = None
         self._rest.cancel()
         if not url:
-            self._say("")
+            self.say("")
         elif trouble := first_look(url):
             if len(url) > 7 or not "https://".startswith(url):
-                self._say(f"✗ {trouble}", "error")
+                self.say(f"✗ {trouble}", "error")
         elif not (self._trouble and url == self._text):
-            self._say("… checking")
+            self.say("… checking")
             self._rest.ask()
 
     def _look_closer(self) -> None:
@@ -117,31 +165,31 @@ class Submit(Dialog[tuple[str, Any]]):
 
     async def _ask(self, url: str) -> None:
         try:
-            results = await self._check([url])
+            results = await self._asks.check([url], self.options)
         except errors.Z2Error as error:
-            self._say(f"? cannot be checked: {error.detail}", "warning")
+            self.say(f"? cannot be checked: {error.detail}", "warning")
             return
         if results and url == self.query_one(Input).value.strip():
             self._duplicate = results[0].get("job_id") if results[0].get("result") == "duplicate" else None
-            self._say(*verdict(results[0]))
+            self.say(*verdict(results[0], force=self.options.force))
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         url = event.value.strip()
-        if self._duplicate is not None:
-            self.answer(("open", self._duplicate))
-        elif trouble := first_look(url):
-            self._say(f"✗ {trouble}", "error")
+        if self._duplicate is not None and not self.options.force:
+            self.answer(("open", self._duplicate, self.options))
         else:
-            self.answer(("submit", url))
+            self._submit(url, self.options)
 
     def action_force(self) -> None:
         """Submit although the video is in the library."""
-        url = self.query_one(Input).value.strip()
+        self._submit(self.query_one(Input).value.strip(), replace(self.options, force=True))
+
+    def _submit(self, url: str, options: Options) -> None:
         if trouble := first_look(url):
-            self._say(f"✗ {trouble}", "error")
+            self.say(f"✗ {trouble}", "error")
         else:
-            self.answer(("force", url))
+            self.answer(("submit", url, options))
 
 
 def urls_in(text: str) -> list[tuple[int, str]]:
@@ -154,14 +202,15 @@ def urls_in(text: str) -> list[tuple[int, str]]:
     return [(number, line) for line, number in seen.items()]
 
 
-class SubmitMany(Dialog[list[str]]):
-    """Many URLs, one a line. Answers the URLs to submit; the daemon's refusals come back with the lines."""
+class SubmitMany(Form[tuple[list[str], Options]]):
+    """Many URLs, one a line. Answers the URLs to submit and their options; the daemon's refusals come back with
+    the lines.
+    """
 
     BINDINGS = [Binding("ctrl+s,ctrl+enter,f2", "submit", "Submit", priority=True)]
 
-    def __init__(self, check: Check, text: str = "", trouble: Sequence[str] = ()) -> None:
-        super().__init__()
-        self._check = check
+    def __init__(self, asks: Asks, options: Options, text: str = "", trouble: Sequence[str] = ()) -> None:
+        super().__init__(asks, options)
         self._text, self._trouble = text, trouble
         self._good: list[str] = []
         self._rest = Debounce(self, self._look_closer, CHECK_AFTER_S)
@@ -173,30 +222,28 @@ class SubmitMany(Dialog[list[str]]):
             area = TextArea(self._text, soft_wrap=False, tab_behavior="focus")
             area.cursor_blink = False
             yield area
-            yield Static("", id="verdict", classes="note", markup=False)
-            yield hint("ctrl+s submits · esc closes")
+            yield from self.foot("ctrl+s submits · esc closes")
+
+    def on_resize(self) -> None:
+        """What is said about the lines, the options and the keys stay visible."""
+        self.query_one(TextArea).styles.height = max(3, min(10, self.size.height - 13))
 
     def on_mount(self) -> None:
         """Ready to type or to paste."""
         self.set_focus(self.query_one(TextArea))
         if self._trouble:
-            self._say("\n".join(f"✗ {line}" for line in self._trouble[:6]), "error")
+            self.say("\n".join(f"✗ {line}" for line in self._trouble[:6]), "error")
         elif self._text:
-            self._look()
+            self.look()
 
     @property
     def typed(self) -> bool:
         """Whether there is something to lose."""
         return bool(self.query_one(TextArea).text.strip())
 
-    def _say(self, text: str, colour: str = "") -> None:
-        self.query_one("#verdict", Static).update(coloured(text, colour))
-
     @on(TextArea.Changed)
-    def _changed(self, event: TextArea.Changed) -> None:
-        self._look()
-
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Count what is typed, and let the daemon look when the typing rests."""
         lines = urls_in(self.query_one(TextArea).text)
         self._good = [url for _, url in lines if not first_look(url)]
         bad = [(number, first_look(url)) for number, url in lines if first_look(url)]
@@ -210,12 +257,12 @@ class SubmitMany(Dialog[list[str]]):
         good = [(number, url) for number, url in lines if not first_look(url)]
         bad = [(number, first_look(url)) for number, url in lines if first_look(url)]
         if len(good) > MOST:
-            self._say(f"✗ {len(good)} at once are too many: {MOST} at most", "error")
+            self.say(f"✗ {len(good)} at once are too many: {MOST} at most", "error")
             return
         try:
-            results = await self._check([url for _, url in good])
+            results = await self._asks.check([url for _, url in good], self.options)
         except errors.Z2Error as error:
-            self._say(f"? {len(good)} cannot be checked: {error.detail}", "warning")
+            self.say(f"? {len(good)} cannot be checked: {error.detail}", "warning")
             return
         if lines != urls_in(self.query_one(TextArea).text):
             return
@@ -231,17 +278,17 @@ class SubmitMany(Dialog[list[str]]):
     def _sum_up(self, new: int, same: int, bad: list[tuple[int, str]], *, checking: bool) -> None:
         parts = [
             f"✓ {new} new",
-            f"≡ {words.plural(same, 'duplicate')}" if same else "",
+            f"≡ {words.plural(same, 'duplicate')}{', submitted again' if self.options.force else ''}" if same else "",
             f"✗ {len(bad)} invalid" if bad else "",
         ]
         lines = ["  ".join(part for part in parts if part) + ("  … checking" if checking else "")]
         lines += [f"  line {number}: {reason}" for number, reason in bad[:3]]
-        self._say("\n".join(lines), "error" if bad else "success" if new else "")
+        self.say("\n".join(lines), "error" if bad else "success" if new else "")
 
     def action_submit(self) -> None:
         """Submit every line that can be one."""
         lines = urls_in(self.query_one(TextArea).text)
         if not lines:
-            self._say("✗ There is no address here yet", "error")
+            self.say("✗ There is no address here yet", "error")
             return
-        self.answer([url for _, url in lines])
+        self.answer(([url for _, url in lines], self.options))
