@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -168,6 +169,12 @@ def test_show(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     assert json.loads(z2ctl("show", 3, "--json").out) == daemon.jobs[3]
     daemon.jobs[4] = job(4, queue_position=7)
     assert re.search(r"place in queue +7\n", z2ctl("show", 4).out)
+
+
+def test_show_says_when_a_job_is_tried_again(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    soon = (datetime.now(UTC) + timedelta(minutes=14, seconds=30)).isoformat(timespec="milliseconds")
+    daemon.jobs[1] = job(1, display_status="RETRYING", wait_reason="RETRY", run_after=soon.replace("+00:00", "Z"))
+    assert re.search(r"state +↻ retry 2/3 in 14 min\n", z2ctl("show", 1).out)
 
 
 def test_cancel_and_retry_answer_for_each(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

@@ -123,6 +123,9 @@ async def test_a_waiting_retry_shows_its_error_and_a_new_run_forgets_it(db: Data
     )
     waiting = await reads.summary(db, claim.job_id)
     assert (waiting.display_status, waiting.error and waiting.error.code) == ("RETRYING", "NETWORK")
+    assert (waiting.attempt, waiting.max_attempts) == (1, 5)
+    assert waiting.run_after is not None
+    assert await db.fetchval("SELECT $1 BETWEEN now() + interval '50 s' AND now() + interval '60 s'", waiting.run_after)
     await db.execute("UPDATE jobs SET run_after = now()")
     await claims.claim(db, await worker(db))
     assert (await reads.summary(db, claim.job_id)).error is None

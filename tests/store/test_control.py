@@ -27,7 +27,7 @@ async def order(db: Database) -> list[int]:
 async def test_a_paused_job_of_the_queue_is_nobodys(db: Database) -> None:
     job = await making.job(db)
     paused = await control.pause(db, job.id)
-    assert (paused.display_status, paused.wait_reason) == ("PAUSED", WaitReason.USER)
+    assert (paused.display_status, paused.wait_reason, paused.run_after) == ("PAUSED", WaitReason.USER, None)
     assert await claims.claim(db, await making.worker(db)) is None
     again = await control.pause(db, job.id)
     assert again.rev == paused.rev, "asked again nothing changes"

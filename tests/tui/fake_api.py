@@ -320,7 +320,8 @@ class FakeApi:
 
     async def _batch(self, request: web.Request) -> web.Response:
         body = await request.json()
-        self.submitted.append(body)
+        if not body.get("dry_run"):
+            self.submitted.append(body)
         results = []
         for url in body["urls"]:
             told = self._foretell(url)

@@ -39,7 +39,7 @@ async def test_a_url_pasted_anywhere_is_checked_and_submitted(
         await paste(pilot, NEW + "\n")
         await shows(pilot, "New job", NEW, "✓ can be submitted")
         await pilot.press("enter")
-        await shows(pilot, "Queued as job 251")
+        await shows(pilot, "Queued 251 (position 4)")
         assert app_of(pilot).state.selected == 251
         assert fake.jobs[251]["url"] == NEW
 
@@ -65,7 +65,7 @@ async def test_a_duplicate_is_opened_or_submitted_again(fake: FakeApi, dashboard
         await paste(pilot, url)
         await shows(pilot, "≡ job 17")
         await pilot.press("ctrl+r")
-        await shows(pilot, "Queued as job 251")
+        await shows(pilot, "Queued 251 (position 4)")
 
 
 async def test_a_refusal_keeps_what_was_typed(fake: FakeApi, dashboard: Open) -> None:

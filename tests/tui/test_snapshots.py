@@ -16,6 +16,8 @@ from tests.support import eventually
 from tests.tui.conftest import Clock, Open, app_of, shows
 from tests.tui.fake_api import EPOCH, FakeApi, at, rich_detail, serving
 from tests.tui.snapshots import looks_as_before
+from tests.tui.test_retrying import retrying
+from tests.tui.test_targets import four
 from z2ctl.tui.settings import Settings
 from z2ctl.tui.widgets.top import own_version
 
@@ -89,6 +91,17 @@ def failed_target(fake: FakeApi) -> None:
     fake.details[245] = detail
 
 
+def waiting(fake: FakeApi) -> None:
+    retrying(fake, 248, 12)
+    retrying(fake, 243, 840)
+
+
+async def chosen(pilot: Pilot[int]) -> None:
+    await shows(pilot, "enter accepts")
+    await pilot.press("l", "down", "down", *"2h", "down", "y", "down", "space")
+    await shows(pilot, "lectures", "✗ hold has")
+
+
 @dataclass(frozen=True)
 class Shot:
     """A state: how one comes there, and at which sizes it is looked at."""
@@ -96,7 +109,7 @@ class Shot:
     name: str
     sizes: tuple[tuple[int, int], ...] = (SMALL,)
     keys: tuple[str, ...] = ()
-    then: Callable[[Pilot[int]], Awaitable[None]] | None = None
+    then: Callable[[Pilot[int]], Awaitable[object]] | None = None
     before: Callable[[FakeApi], None] | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -108,6 +121,8 @@ SHOTS = (
     Shot("list-ascii", (SMALL, NORMAL), ("j", "j", "j"), options={"wishes": Settings(ascii=True)}),
     Shot("list-marked-read-only", keys=("space", "space"), options={"wishes": Settings(read_only=True)}),
     Shot("list-log", (SMALL,), ("j", "j", "j", "l")),
+    Shot("list-retrying", (LEAST, SMALL, WIDE), before=waiting),
+    Shot("job-retrying", then=opened(248), before=waiting),
     Shot("tab-failed", (SMALL, NORMAL), ("5",)),
     Shot("filter", keys=("slash", *"status:failed rust", "enter")),
     Shot("filter-wrong", keys=("slash", *"stat:failed")),
@@ -120,6 +135,8 @@ SHOTS = (
     Shot("submit-duplicate", then=paste("https://video.example/watch?v=00000011")),
     Shot("submit-slip", keys=("n", *"notaurl")),
     Shot("submit-many", (SMALL, NORMAL), then=paste("https://a.example/1\nhttps://a.example/2\nno\nhttps://private.x/")),
+    Shot("submit-options", (LEAST, SMALL), ("n", "ctrl+o"), then=chosen),
+    Shot("targets", (SMALL, NORMAL), ("D",), then=lambda pilot: shows(pilot, "✗ news"), before=four),
     Shot("job-running", (SMALL, NORMAL), then=opened(249)),
     Shot("job-failed", then=opened(232)),
     Shot("job-list", (SMALL, NORMAL), ("g", "enter"), before=collection),

@@ -128,3 +128,21 @@ def test_times_for_people() -> None:
 def test_times_that_are_none(nonsense: str | None) -> None:
     for say in (text.clock, text.day_and_time, text.age):
         assert say(nonsense)
+
+
+@pytest.mark.parametrize(
+    "seconds, words",
+    [(0.2, "1 s"), (11.1, "12 s"), (59.4, "60 s"), (60, "1 min"), (119, "1 min"), (7199, "119 min"), (7200, "2 h"),
+     (172_799, "47 h"), (172_800, "2 d")],
+)  # fmt: skip
+def test_time_left_is_said_coarsely(seconds: float, words: str) -> None:
+    assert text.left(seconds) == words
+
+
+def test_the_next_attempt_is_said_one_way() -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    job = {"display_status": "RETRYING", "attempt": 1, "max_attempts": 3, "run_after": "2026-11-22T00:00:12Z"}
+    assert text.next_try_of(job, now) == "retry 2/3 in 12 s"
+    assert text.next_try_of(job, now + timedelta(seconds=13)) == "retry 2/3 due"
+    assert text.next_try_of({**job, "run_after": None, "max_attempts": None}, now) == "retry 2"
+    assert text.next_try_of({**job, "display_status": "QUEUED"}, now) == ""

@@ -32,9 +32,9 @@ TIMES = "23:00, 2h, 2026-11-22 23:00"
 SAID = {
     "profile": "",
     "priority": PRIORITIES,
-    "at": f"not before: {TIMES}",
+    "at": TIMES,
     "hold": "queue it paused",
-    "force": "also what is in the library",
+    "force": "a new job in any case",
 }
 """The rows, and what stands beside each while there is nothing else to say."""
 NO_YES = ("no", "yes")
@@ -118,7 +118,7 @@ class OptionsForm(Dialog[Options]):
                 if isinstance(field, Input):
                     field.cursor_blink = False
                 yield from self._row(field)
-            yield hint("up and down go on · left and right choose · enter accepts · esc leaves them as they were")
+            yield hint("arrows move and choose · enter accepts · esc drops")
 
     def _row(self, field: Widget) -> Iterator[Widget]:
         with Horizontal(classes="row"):
@@ -153,7 +153,7 @@ class OptionsForm(Dialog[Options]):
         at, now = self.at.value.strip(), self._clock()
         moment = moment_of(at, now)
         if at and moment is None:
-            faults["at"] = f"no time; times are {TIMES}"
+            faults["at"] = f"no time: {TIMES}"
         elif at and self.hold.value == "yes":
             faults["at"] = "hold has no time: resume starts it"
         elif moment and moment.timestamp() <= now:

@@ -93,7 +93,7 @@ class Form(Dialog[ScreenResultType]):
         yield hint(keys)
 
     def _chosen(self) -> Content:
-        return Content(f"options: {self.options.words()} · ctrl+o changes them")
+        return Content(f"options: {self.options.words()} · ctrl+o")
 
     def look(self) -> None:
         """Look at what is typed."""

@@ -1,0 +1,105 @@
+"""A job that waits for its next attempt: which one and when, in the list, beside it and on its own screen."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.support import eventually
+from tests.tui.conftest import SIZES, Clock, Open, app_of, screen_text, shows, table_of
+from tests.tui.fake_api import EPOCH, FakeApi, Json, at
+from z2ctl.tui.screens.dashboard import Dashboard
+from z2ctl.tui.widgets.doc_view import DocView
+
+
+def retrying(fake: FakeApi, number: int, in_s: float) -> Json:
+    job = fake.jobs[number]
+    error = {"code": "NETWORK", "stage": "download", "message": "cut off", "hint": "It is tried again by itself."}
+    job.update(
+        status="QUEUED", display_status="RETRYING", outcome=None, stage="download", wait_reason="RETRY", attempt=1,
+        run_after=at(EPOCH + timedelta(seconds=in_s)), finished_at=None, error=error,
+    )  # fmt: skip
+    return job
+
+
+def tick(pilot: Pilot[int], clock: Clock, by: float) -> None:
+    """The clock goes on, and the screen on top is asked what reads differently."""
+    clock.now += by
+    app_of(pilot)._tick()
+
+
+def lines_drawn(pilot: Pilot[int], view: DocView | None = None) -> list[int]:
+    """The lines of the list, or of a document, that are painted from now on."""
+    widget, drawn = view or table_of(pilot), []
+    widget.render_line = lambda y: drawn.append(y) or type(widget).render_line(widget, y)  # type: ignore[method-assign,func-returns-value]
+    return drawn
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_list_says_which_attempt_comes_when(
+    fake: FakeApi, dashboard: Open, clock: Clock, size: tuple[int, int]
+) -> None:
+    job = retrying(fake, 247, 12)
+    async with dashboard(size) as pilot:
+        await shows(pilot, "↻ retrying", "retry 2/3 in 12 s")
+        tick(pilot, clock, 2)
+        await shows(pilot, "retry 2/3 in 10 s")
+        tick(pilot, clock, 11)
+        await shows(pilot, "retry 2/3 due")
+        await fake.change(job, status="RUNNING", attempt=2, run_after=None)
+        await eventually(lambda: "retry" not in screen_text(pilot))
+
+
+async def test_only_a_row_that_reads_differently_is_painted(fake: FakeApi, dashboard: Open, clock: Clock) -> None:
+    for job in fake.jobs.values():  # nothing else counts
+        job.update(status="COMPLETED", display_status="COMPLETED", created_at=at(EPOCH - timedelta(days=90)))
+    retrying(fake, 248, 3600)
+    retrying(fake, 247, 30)
+    retrying(fake, 2, 30)  # far down
+    async with dashboard((80, 24)) as pilot:
+        await shows(pilot, "retry 2/3 in 60 min", "retry 2/3 in 30 s")
+        drawn = lines_drawn(pilot)
+        tick(pilot, clock, 1)
+        await shows(pilot, "retry 2/3 in 59 min", "retry 2/3 in 29 s")
+        assert len(drawn) == 2
+        drawn.clear()
+        tick(pilot, clock, 1)
+        await shows(pilot, "retry 2/3 in 59 min", "retry 2/3 in 28 s")
+        assert len(drawn) == 1
+        await pilot.press("pagedown", "pagedown")
+        await eventually(lambda: "retry" not in screen_text(pilot))
+        drawn.clear()
+        for _ in range(3):
+            tick(pilot, clock, 1)
+            await pilot.pause()
+        assert not drawn
+
+
+async def test_the_preview_counts_down_and_paints_one_line(fake: FakeApi, dashboard: Open, clock: Clock) -> None:
+    retrying(fake, 248, 12)
+    async with dashboard((200, 60)) as pilot:
+        await shows(pilot, "↻ retry 2/3 in 12 s", "○ audio", "download: cut off")
+        base = pilot.app.screen
+        assert isinstance(base, Dashboard)
+        drawn = lines_drawn(pilot, base.about)
+        tick(pilot, clock, 1)
+        await shows(pilot, "↻ retry 2/3 in 11 s")
+        assert len(drawn) == 1
+
+
+async def test_its_screen_counts_down(fake: FakeApi, dashboard: Open, clock: Clock) -> None:
+    retrying(fake, 248, 12)
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).open_job(248)
+        await shows(pilot, "↻ retry 2/3 in 12 s", "Not before")
+        tick(pilot, clock, 5)
+        await shows(pilot, "↻ retry 2/3 in 7 s")
+
+
+async def test_a_daemon_that_does_not_say_when_or_of_how_many(fake: FakeApi, dashboard: Open) -> None:
+    job = retrying(fake, 248, 12)
+    del job["run_after"], job["max_attempts"]
+    async with dashboard((80, 24)) as pilot:
+        assert "retry 2 " in await shows(pilot, "↻ retrying", "retry 2")
