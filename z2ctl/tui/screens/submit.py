@@ -93,7 +93,8 @@ class Form(Dialog[ScreenResultType]):
         yield hint(keys)
 
     def _chosen(self) -> Content:
-        return Content(f"options: {self.options.words()} · ctrl+o")
+        said = f"options: {self.options.words()}"
+        return Content.assemble((said, "dim" if self.options == Options() else "$text-accent"), (" · ctrl+o", "dim"))
 
     def look(self) -> None:
         """Look at what is typed."""
