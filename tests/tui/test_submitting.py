@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
@@ -60,6 +61,18 @@ async def test_the_options_of_many(fake: FakeApi, dashboard: Open, size: tuple[i
         assert len(fake.submitted[-1]["urls"]) == 4
         assert isinstance(pilot.app.screen, SubmitMany)
         assert "private.example" in pilot.app.screen.query_one(TextArea).text
+
+
+async def test_a_fast_hand_fills_them_in(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).ask_new(NEW)
+        await shows(pilot, "✓ can be submitted")
+        await pilot.press("ctrl+o")
+        await shows(pilot, "enter accepts")
+        for key in ("down", "5", "down", "2", "h", "down", "down", "y", "enter"):
+            pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await shows(pilot, "options: priority 5, at 2h, force")
+        assert isinstance(pilot.app.screen, Submit)
 
 
 async def test_without_options_nothing_is_sent_but_the_url(fake: FakeApi, dashboard: Open) -> None:

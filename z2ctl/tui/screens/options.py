@@ -74,10 +74,10 @@ class Picker(Painted, can_focus=True, inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """A sign chooses."""
-        if event.character and event.character.isprintable() and event.character != " ":
-            here = self.values.index(self.value) + 1
-            order = [*self.values[here:], *self.values[:here]]
-            self.choose(next((each for each in order if each.casefold().startswith(event.character)), self.value))
+        here = self.values.index(self.value) + 1
+        order = [*self.values[here:], *self.values[:here]]
+        if event.character and (found := [each for each in order if each.casefold().startswith(event.character)]):
+            self.choose(found[0])
             event.stop()
 
     def on_click(self, event: events.Click) -> None:
@@ -97,13 +97,15 @@ class OptionsForm(Dialog[Options]):
     BINDINGS = [
         Binding("down", "turn(1)", show=False, priority=True),
         Binding("up", "turn(-1)", show=False, priority=True),
-        Binding("enter", "accept", "Accept", show=False, priority=True),
+        Binding("enter", "accept", "Accept", show=False),  # not before what was typed on the way to it
     ]
 
     def __init__(self, profiles: Profiles, options: Options, clock: Callable[[], float]) -> None:
         super().__init__()
         self._profiles, self._options, self._clock = profiles, options, clock
         self._about: dict[str, str] = {}
+        # kept and not looked up: the profiles may come while the form goes
+        self._beside = {name: Static("", classes="about", markup=False) for name in SAID}
 
     def compose(self) -> ComposeResult:
         """The rows."""
@@ -124,7 +126,7 @@ class OptionsForm(Dialog[Options]):
         with Horizontal(classes="row"):
             yield Static(Content(field.id or ""), classes="label", markup=False)
             yield field
-            yield Static("", id=f"about-{field.id}", classes="about", markup=False)
+            yield self._beside[field.id or ""]
 
     def on_mount(self) -> None:
         """The profile has the keys, and the others come."""
@@ -169,7 +171,7 @@ class OptionsForm(Dialog[Options]):
         for name, about in said.items():
             wrong = faults.get(name)
             shown = Content.styled(f"✗ {wrong}", "$text-error") if wrong else Content.styled(about, "dim")
-            self.query_one(f"#about-{name}", Static).update(shown)
+            self._beside[name].update(shown)
 
     @on(Input.Changed)
     @on(Picker.Turned)
@@ -185,6 +187,7 @@ class OptionsForm(Dialog[Options]):
         else:
             self.focus_previous()
 
+    @on(Input.Submitted)
     def action_accept(self) -> None:
         """Take them, unless something is wrong: then its field gets the keys."""
         if wrong := next(iter(self._faults()), ""):

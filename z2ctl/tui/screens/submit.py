@@ -81,20 +81,25 @@ class Form(Dialog[ScreenResultType]):
     def __init__(self, asks: Asks, options: Options) -> None:
         super().__init__()
         self._asks, self.options = asks, options
+        # kept and not looked up: an answer of the daemon may come while the form goes
+        self._verdict = Static("", id="verdict", classes="note", markup=False)
+        self._chosen = Static("", id="options", markup=False)
 
     def say(self, text: str, colour: str = "") -> None:
         """Other words about what is typed."""
-        self.query_one("#verdict", Static).update(coloured(text, colour))
+        self._verdict.update(coloured(text, colour))
 
     def foot(self, keys: str) -> ComposeResult:
         """The last lines of both: the words, the options, the keys."""
-        yield Static("", id="verdict", classes="note", markup=False)
-        yield Static(self._chosen(), id="options", markup=False)
+        self._say_options()
+        yield self._verdict
+        yield self._chosen
         yield hint(keys)
 
-    def _chosen(self) -> Content:
+    def _say_options(self) -> None:
         said = f"options: {self.options.words()}"
-        return Content.assemble((said, "dim" if self.options == Options() else "$text-accent"), (" · ctrl+o", "dim"))
+        colour = "dim" if self.options == Options() else "$text-accent"
+        self._chosen.update(Content.assemble((said, colour), (" · ctrl+o", "dim")))
 
     def look(self) -> None:
         """Look at what is typed."""
@@ -107,7 +112,7 @@ class Form(Dialog[ScreenResultType]):
         def answered(options: Options | None) -> None:
             if options is not None:
                 self.options = options
-                self.query_one("#options", Static).update(self._chosen())
+                self._say_options()
                 self.look()
 
         self.app.push_screen(OptionsForm(self._asks.profiles, self.options, self._asks.clock), answered)
@@ -121,6 +126,8 @@ class Submit(Form[tuple[str, Any, Options]]):
     def __init__(self, asks: Asks, options: Options, text: str = "", trouble: str = "") -> None:
         super().__init__(asks, options)
         self._text, self._trouble = text, trouble
+        self._field = Input(text, placeholder="https://", select_on_focus=False, max_length=4096)
+        self._field.cursor_blink = False
         self._duplicate: int | None = None
         self._rest = Debounce(self, self._look_closer, CHECK_AFTER_S)
 
@@ -128,28 +135,25 @@ class Submit(Form[tuple[str, Any, Options]]):
         """The line and what is said about it."""
         with self.box("New job"):
             yield note("The address of a video or of a page with one:")
-            field = Input(value=self._text, placeholder="https://", select_on_focus=False, max_length=4096)
-            field.cursor_blink = False
-            yield field
+            yield self._field
             yield from self.foot("enter submits · esc closes · N in the list submits many")
 
     def on_mount(self) -> None:
         """Ready to type or to paste."""
-        field = self.query_one(Input)
-        self.set_focus(field)
-        field.cursor_position = len(field.value)
+        self.set_focus(self._field)
+        self._field.cursor_position = len(self._field.value)
         if self._trouble:
             self.say(f"✗ {self._trouble}", "error")
 
     @property
     def typed(self) -> bool:
         """Whether there is something to lose."""
-        return bool(self.query_one(Input).value.strip())
+        return bool(self._field.value.strip())
 
     @on(Input.Changed)
     def look(self) -> None:
         """Look at what is typed, and let the daemon look when the typing rests."""
-        url = self.query_one(Input).value.strip()
+        url = self._field.value.strip()
         self._duplicate = None
         self._rest.cancel()
         if not url:
@@ -162,7 +166,7 @@ class Submit(Form[tuple[str, Any, Options]]):
             self._rest.ask()
 
     def _look_closer(self) -> None:
-        work.start(self, partial(self._ask, self.query_one(Input).value.strip()), "check")
+        work.start(self, partial(self._ask, self._field.value.strip()), "check")
 
     async def _ask(self, url: str) -> None:
         try:
@@ -170,7 +174,7 @@ class Submit(Form[tuple[str, Any, Options]]):
         except errors.Z2Error as error:
             self.say(f"? cannot be checked: {error.detail}", "warning")
             return
-        if results and url == self.query_one(Input).value.strip():
+        if results and url == self._field.value.strip():
             self._duplicate = results[0].get("job_id") if results[0].get("result") == "duplicate" else None
             self.say(*verdict(results[0], force=self.options.force))
 
@@ -184,7 +188,7 @@ class Submit(Form[tuple[str, Any, Options]]):
 
     def action_force(self) -> None:
         """Submit although the video is in the library."""
-        self._submit(self.query_one(Input).value.strip(), replace(self.options, force=True))
+        self._submit(self._field.value.strip(), replace(self.options, force=True))
 
     def _submit(self, url: str, options: Options) -> None:
         if trouble := first_look(url):
@@ -213,6 +217,8 @@ class SubmitMany(Form[tuple[list[str], Options]]):
     def __init__(self, asks: Asks, options: Options, text: str = "", trouble: Sequence[str] = ()) -> None:
         super().__init__(asks, options)
         self._text, self._trouble = text, trouble
+        self._area = TextArea(text, soft_wrap=False, tab_behavior="focus")
+        self._area.cursor_blink = False
         self._good: list[str] = []
         self._rest = Debounce(self, self._look_closer, CHECK_AFTER_S)
 
@@ -220,18 +226,16 @@ class SubmitMany(Form[tuple[list[str], Options]]):
         """The lines and what is said about them."""
         with self.box("New jobs"):
             yield note("One address a line; lines that begin with # are passed over.")
-            area = TextArea(self._text, soft_wrap=False, tab_behavior="focus")
-            area.cursor_blink = False
-            yield area
+            yield self._area
             yield from self.foot("ctrl+s submits · esc closes")
 
     def on_resize(self) -> None:
         """What is said about the lines, the options and the keys stay visible."""
-        self.query_one(TextArea).styles.height = max(3, min(10, self.size.height - 13))
+        self._area.styles.height = max(3, min(10, self.size.height - 13))
 
     def on_mount(self) -> None:
         """Ready to type or to paste."""
-        self.set_focus(self.query_one(TextArea))
+        self.set_focus(self._area)
         if self._trouble:
             self.say("\n".join(f"✗ {line}" for line in self._trouble[:6]), "error")
         elif self._text:
@@ -240,19 +244,19 @@ class SubmitMany(Form[tuple[list[str], Options]]):
     @property
     def typed(self) -> bool:
         """Whether there is something to lose."""
-        return bool(self.query_one(TextArea).text.strip())
+        return bool(self._area.text.strip())
 
     @on(TextArea.Changed)
     def look(self) -> None:
         """Count what is typed, and let the daemon look when the typing rests."""
-        lines = urls_in(self.query_one(TextArea).text)
+        lines = urls_in(self._area.text)
         self._good = [url for _, url in lines if not first_look(url)]
         bad = [(number, first_look(url)) for number, url in lines if first_look(url)]
         self._sum_up(len(self._good), 0, bad, checking=bool(self._good))
         self._rest.ask() if self._good else self._rest.cancel()
 
     def _look_closer(self) -> None:
-        work.start(self, partial(self._ask, urls_in(self.query_one(TextArea).text)), "check")
+        work.start(self, partial(self._ask, urls_in(self._area.text)), "check")
 
     async def _ask(self, lines: list[tuple[int, str]]) -> None:
         good = [(number, url) for number, url in lines if not first_look(url)]
@@ -265,7 +269,7 @@ class SubmitMany(Form[tuple[list[str], Options]]):
         except errors.Z2Error as error:
             self.say(f"? {len(good)} cannot be checked: {error.detail}", "warning")
             return
-        if lines != urls_in(self.query_one(TextArea).text):
+        if lines != urls_in(self._area.text):
             return
         new = sum(1 for result in results if result.get("result") == "queued")
         same = sum(1 for result in results if result.get("result") == "duplicate")
@@ -288,7 +292,7 @@ class SubmitMany(Form[tuple[list[str], Options]]):
 
     def action_submit(self) -> None:
         """Submit every line that can be one."""
-        lines = urls_in(self.query_one(TextArea).text)
+        lines = urls_in(self._area.text)
         if not lines:
             self.say("✗ There is no address here yet", "error")
             return
