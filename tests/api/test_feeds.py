@@ -146,8 +146,17 @@ async def test_the_targets_say_how_much_they_have(filled: World) -> None:
     assert (library["name"], library["configured"], library["counts"]) == ("library", True, {})
     assert (hook["events"], hook["filter"], hook["installations"]) == (["failed", "finished"], "tag:talks", ["test"])
     assert (hook["counts"], hook["disabled_why"]) == ({"FAILED": 1, "PENDING": 1}, "gone")
+    assert (hook["retrying"], hook["last_error"], library["last_error"]) == (0, None, None)
     assert (former["name"], former["configured"], former["counts"]) == ("open", False, {"PUBLISHED": 1})
     assert talks["last_published_at"] == "2026-11-22T00:00:00.000Z"
+    await filled.db.execute("UPDATE job_publishing SET error_message = 'refused', attempt = 8 WHERE status = 'FAILED'")
+    hook = (await filled.call("GET", "/api/targets"))[1]["items"][1]
+    assert (hook["retrying"], hook["last_error"]) == (0, "refused")
+    await filled.db.execute(
+        "UPDATE job_publishing SET error_message = 'too slow', attempt = 1 WHERE status = 'PENDING'"
+    )
+    hook = (await filled.call("GET", "/api/targets"))[1]["items"][1]
+    assert (hook["retrying"], hook["last_error"]) == (1, "too slow"), "what is tried again says how it is now"
     await filled.db.execute("UPDATE jobs SET deleted_at = now() WHERE id = 1")
     items = (await filled.call("GET", "/api/targets"))[1]["items"]
     assert {one["name"]: one["counts"] for one in items} == {"library": {}, "hook": {"PENDING": 1}, "talks": {}}

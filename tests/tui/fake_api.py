@@ -552,6 +552,8 @@ def target(name: str, kind: str, counts: Json, last: str | None = None, **fields
         "installations": [],
         "disabled_at": None,
         "disabled_why": None,
+        "retrying": 0,
+        "last_error": None,
     }
     return {"name": name, "kind": kind, "counts": counts, "last_published_at": last, **usual, **fields}
 

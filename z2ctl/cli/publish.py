@@ -127,12 +127,14 @@ def targets_command(app: App) -> None:
 
 
 def _target_row(one: Json) -> list[Cell]:
-    """One target: name, kind, counts, when the last was published, and which jobs it wants or why it is off."""
+    """One target: name, kind, counts, when the last was published, and which jobs it wants, or what is wrong."""
     failed, last = _count(one, "FAILED"), one.get("last_published_at")
     if one.get("disabled_at"):
         remark = Cell(f"off: {one.get('disabled_why')}", "error")
     elif not one.get("configured"):
         remark = Cell("no longer in z2.toml", "dim")
+    elif one.get("last_error"):
+        remark = Cell(one["last_error"], "error" if failed else "warning")
     else:
         remark = Cell(one.get("filter") or "", "dim")
     return [

@@ -101,7 +101,8 @@ def _target(each: Json) -> Iterator[Doc]:
         for statuses in (("PUBLISHED",), ("PENDING", "RUNNING"), ("FAILED",))
     )
     name, last = str(each.get("name") or ""), each.get("last_published_at")
-    glyph, role, state = _target_state(each, failed)
+    again = int(each.get("retrying") or 0)
+    glyph, role, state = _target_state(each, failed + again)
     head = (
         Span(f" {glyph} ", role),
         Span(fit(name, 16) + " ", "bold"),
@@ -110,10 +111,13 @@ def _target(each: Json) -> Iterator[Doc]:
     yield Doc(head, state, role if role != "success" else "dim", Take("name", name))
     yield fact("  Has", f"{words.count(there)}, the last {words.day_and_time(last)}" if last else words.count(there))
     if waits:
-        yield fact("  To be sent", words.count(waits), role="warning")
+        tried = f", {words.count(again)} of them tried before" if again else ""
+        yield fact("  To be sent", f"{words.count(waits)}{tried}", role="warning" if again else "plain")
     if failed:
-        again = f"z2ctl publish --failed --target {name}"
-        yield fact("  Failed", f"{words.count(failed)}; {again}", role="error", target=Take("command", again))
+        verb = f"z2ctl publish --failed --target {name}"
+        yield fact("  Failed", f"{words.count(failed)}; {verb}", role="error", target=Take("command", verb))
+    if each.get("last_error"):
+        yield fact("  Because", each["last_error"], role="error" if failed else "warning")
     if skipped := int(counts.get("SKIPPED") or 0):
         yield fact("  Skipped", f"{words.count(skipped)}, nothing to send", role="dim")
     if (events := [str(event) for event in each.get("events") or ()]) not in ([], ["publish"]):
@@ -125,14 +129,14 @@ def _target(each: Json) -> Iterator[Doc]:
     yield BLANK
 
 
-def _target_state(each: Json, failed: int) -> tuple[str, str, str]:
+def _target_state(each: Json, troubled: int) -> tuple[str, str, str]:
     """Glyph, role and words of how a target stands."""
     if each.get("disabled_at"):
         since = words.day_and_time(each["disabled_at"])
         return "✗", "error", f"off since {since}: {each.get('disabled_why') or 'gone for good'}"
     if not each.get("configured"):
         return "⊘", "dim", "no longer in z2.toml; what it has is kept"
-    return ("▲", "warning", "on, but not everything arrived") if failed else ("✓", "success", "on")
+    return ("▲", "warning", "on, but not everything arrives") if troubled else ("✓", "success", "on")
 
 
 def statistics(stats: Json, width: int) -> list[Doc]:

@@ -19,7 +19,10 @@ _CONFIGURED = """
 """
 # of deleted jobs there are few, and nothing of them is shown anywhere
 _COUNTED = """
-    SELECT p.target AS name, min(p.kind) AS kind, p.status, count(*) AS jobs, max(p.published_at) AS last
+    SELECT p.target AS name, min(p.kind) AS kind, p.status, count(*) AS jobs, max(p.published_at) AS last,
+        count(*) FILTER (WHERE p.status IN ('PENDING', 'RUNNING') AND p.attempt > 0 AND p.error_message <> '') AS again,
+        (array_agg(p.error_message ORDER BY p.run_after DESC) FILTER (
+            WHERE p.status IN ('PENDING', 'RUNNING', 'FAILED') AND p.error_message <> ''))[1] AS error
     FROM job_publishing p
     WHERE p.job_id NOT IN (SELECT id FROM jobs WHERE deleted_at IS NOT NULL)
     GROUP BY p.target, p.status
@@ -34,6 +37,9 @@ async def overview(db: Database) -> list[TargetInfo]:
     for row in await db.fetch(_COUNTED):
         target = found.setdefault(row["name"], {"kind": row["kind"], "configured": False})
         target.setdefault("counts", {})[row["status"]] = row["jobs"]
+        target["retrying"] = target.get("retrying", 0) + row["again"]
+        if row["error"] and (row["again"] or not target.get("last_error")):  # what is tried again says how it is now
+            target["last_error"] = row["error"]
         moments = (target.get("last_published_at"), row["last"])
         target["last_published_at"] = max((at for at in moments if at is not None), default=None)
     in_order = sorted(found, key=lambda name: (name != LIBRARY, name))

@@ -60,6 +60,8 @@ class TargetInfo(Wire):
     disabled_why: str | None = None
     counts: dict[PublishStatus, int] = Field(default={}, description="Publications by state; none is no entry")
     last_published_at: UtcTime | None = None
+    retrying: int = Field(0, description="Of those to be sent: how many have been tried before, and failed")
+    last_error: str | None = Field(None, description="Why the last try failed of what waits, or could not be sent")
 
 
 class TargetList(Wire):
