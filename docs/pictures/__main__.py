@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.support import eventually
-from tests.tui.fake_api import EPOCH, FakeApi, serving, showcase
+from tests.tui.fake_api import EPOCH, FakeApi, at, serving, showcase, target
 from z2ctl.client import Endpoint
 from z2ctl.tui.app import Z2App
 
@@ -29,6 +29,7 @@ MORE = [
     ("job-120x40", (120, 40), (*DOWN, "j", "j", "enter", "4"), "Key passages"),
     ("search-120x40", (120, 40), ("ctrl+f", *"number 21", "enter"), "found"),
     ("queue-120x40", (120, 40), ("Q",), "Next"),
+    ("targets-120x40", (120, 40), ("D",), "nothing to send"),
     ("submit-120x40", (120, 40), ("n", *"https://video.example/new"), "can be submitted"),
 ]
 
@@ -37,6 +38,11 @@ async def draw(name: str, size: tuple[int, int], theme: str, keys: tuple[str, ..
     """One picture."""
     fake = FakeApi()
     showcase(fake)
+    fake.targets += [
+        target("hook", "webhook", {"PUBLISHED": 80, "PENDING": 2, "FAILED": 3}, events=["finished", "failed"],
+               retrying=1, last_error="The server said 503"),
+        target("talks", "feed", {"PUBLISHED": 320, "PENDING": 2, "SKIPPED": 4}, at(EPOCH), filter="tag:talk"),
+    ]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         socket = Path(folder) / "z2d.sock"
         async with serving(fake, socket):
