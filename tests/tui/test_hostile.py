@@ -23,7 +23,7 @@ from textual.pilot import Pilot
 import z2ctl.tui
 from tests.support import eventually
 from tests.tui.conftest import Open, app_of, screen_text, strips_of
-from tests.tui.fake_api import FakeApi, serving
+from tests.tui.fake_api import FakeApi, profile, serving, target
 from tests.tui.terminal import dashboard_on
 from tests.tui.test_terminal import OWN_SEQUENCES
 from z2ctl.tui.feed import clean
@@ -71,6 +71,8 @@ def hostile_world(fake: FakeApi, words: Iterator[str]) -> None:
         fake.logs[job["id"]][0].update(level=next(words), source=next(words))
     fake.jobs[4]["display_status"] = next(words) or "QUEUED"
     fake.version = next(words)
+    fake.profiles = [profile(next(words), next(words)) for _ in range(4)]
+    fake.targets = [target(next(words), next(words), {"FAILED": 1}, last_error=next(words)) for _ in range(4)]
 
 
 def hostile_detail(words: Iterator[str]) -> dict[str, Any]:
@@ -115,7 +117,8 @@ async def walk(pilot: Pilot[int]) -> None:
         ["o"], ["escape"], ["b"], ["escape"], ["s"], ["escape"], ["i"], ["escape"], ["question_mark"], ["escape"],
         ["ctrl+p"], ["escape"], ["y"], ["t"], ["tab"], ["w"], ["e"], ["T"], ["slash", "r", "enter"], ["ampersand"],
         ["escape"], ["escape"], ["L"], ["s"], ["y"], ["escape"], ["enter"], *(["right_square_bracket"],) * 6, ["enter"],
-        ["y"], ["r"], ["escape"],
+        ["y"], ["r"], ["escape"], ["escape"], ["D"], ["end"], ["enter"], ["escape"], ["n"], ["ctrl+o"], ["right"],
+        ["right"], ["enter"], ["escape"],
     )  # fmt: skip
     for step, keys in enumerate(tour):
         await pilot.press(*keys)
@@ -139,6 +142,7 @@ async def test_hostile_text_on_every_screen(
         await eventually(lambda: len(app.state.window) == 5)
         await walk(pilot)
         assert app.is_running
+        assert {"GET /api/targets", "GET /api/profiles"} <= set(fake.calls), "the tour came to every screen"
         assert app.return_value is None
         for _ in range(5):
             await pilot.press("escape")
