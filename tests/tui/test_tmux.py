@@ -143,7 +143,7 @@ def test_a_day_at_the_dashboard(world: tuple[Daemon, Site], size: tuple[int, int
         tmux.paste(slow + "\n")
         tmux.shows("New job", "can be submitted")
         tmux.press("Enter")
-        tmux.shows("Queued as job")
+        tmux.shows("Queued ")
         tmux.shows("download", "━", "%", within=60)
 
         # its screen, and the log that goes on
