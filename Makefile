@@ -46,8 +46,9 @@ docs: $(READY)   ## write the reference pages from the code
 pictures: $(READY) ## draw the pictures of the dashboard
 	@$(BIN)/python -m docs.pictures
 
-bench: $(READY)  ## what z2 costs: the daemon, the log writer, the analysis
+bench: $(READY)  ## what z2 costs: the daemon, many URLs at once, the log writer, the analysis
 	@$(BIN)/python -m bench.daemon
+	@$(BIN)/python -m bench.submit
 	@$(BIN)/python -m bench.logs
 	@$(BIN)/python -m bench.analysis_speed
 	@$(BIN)/python -m bench.segmentation

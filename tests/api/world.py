@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,16 +45,20 @@ class Admission:
     dedup_key: str | None
 
 
-async def admit(url: str, *, playlist: bool = False) -> Admission:
+async def admit(urls: Sequence[str], *, playlist: bool = False) -> list[Admission | errors.Z2Error]:
     """Admission without name servers: the API's own behaviour is what these tests are about."""
+    return [admitted(url) for url in urls]
+
+
+def admitted(url: str) -> Admission | errors.Z2Error:
     scheme, _, rest = url.partition("://")
     if scheme not in {"http", "https"}:
-        raise errors.UrlScheme
+        return errors.UrlScheme()
     host = rest.partition("/")[0]
     if not host or any(ord(sign) < 33 or ord(sign) > 126 for sign in url):
-        raise errors.UrlInvalid
+        return errors.UrlInvalid()
     if host in {"localhost", "127.0.0.1"}:
-        raise errors.UrlPrivateAddress
+        return errors.UrlPrivateAddress()
     return Admission(url, host[:60], "url:" + hashlib.sha256(url.encode()).hexdigest())
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from z2d.media import admission
+from z2d.media import admission, lookups
 from z2d.media.addresses import forbidden
 from z2d.media.admission import Admitted, admit, media_key, normalised
 from z2d.wire.errors import UrlInvalid, UrlPrivateAddress, UrlScheme, UrlUnsupported, Z2Error
@@ -155,7 +155,7 @@ async def test_a_name_is_judged_by_all_it_means(names: dict[str, Any]) -> None:
 async def test_a_name_server_that_is_away_or_hangs_holds_nobody_up(
     names: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admission, "_DNS_S", 0.1)
+    monkeypatch.setattr(lookups, "TOGETHER_S", 0.1)
     names["away.example"] = socket.gaierror(socket.EAI_AGAIN, "try again")
     names["hangs.example"] = 1.0
     started = time.monotonic()

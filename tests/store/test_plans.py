@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from z2d.postgres.server import EmbeddedPostgres
-from z2d.store import claims, log_writer, logs, reads, stages, submission
+from z2d.store import claims, known, log_writer, logs, reads, stages
 from z2d.store.database import Database
 from z2d.store.listing import ListQuery, cursor_of, page_sql
 from z2d.store.migrations import migrate
@@ -151,7 +151,7 @@ async def test_words_are_looked_up(full: Any) -> None:
         (claims._PENDING_REQUESTS, ["w"], "jobs_running_idx"),
         (stages._PROGRESS, [1, 1, "w", "download", 0.5, 0.5, 1, 1, 1, 1, "d"], "jobs_pkey"),
         (stages._SAME_MEDIA, [1, 1, "w", "key5"], "job_metadata_media_idx"),
-        (submission._DUPLICATE, ["key5", False], "jobs_dedup_idx"),
+        (known._ANSWERING, ["{key5,key6}", False], "jobs_dedup_idx"),
     ],
 )
 async def test_small_things_are_found_by_their_key(full: Any, text: str, args: list[Any], index: str) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from z2d.store import claims, requests, submission
 from z2d.store.database import Database
-from z2d.store.submission import Submission, find_duplicate, submit, submit_many
+from z2d.store.known import known_keys
+from z2d.store.submission import Submission, submit, submit_many
 from z2d.wire.errors import Conflict
 from z2d.wire.jobs import DisplayStatus, JobOptions, JobStatus, NewJobFields, Outcome, WaitReason
 from z2d.wire.reasons import ErrorClass
@@ -76,10 +77,10 @@ async def test_who_answers_for_a_new_submission(db: Database) -> None:
     assert (await job(db, key="k", force=True)).id == claim.job_id, "an unfinished one, forced or not"
     await claims.finish(db, claim, Outcome.FULL)
     assert (await job(db, key="k")).id == claim.job_id, "a completed one"
-    assert await find_duplicate(db, "k") == claim.job_id
+    assert await known_keys(db, ["k"]) == {"k": claim.job_id}
     forced = await job(db, key="k", force=True)
     assert forced.id != claim.job_id
-    assert await find_duplicate(db, "k") == forced.id, "the unfinished one before the completed one"
+    assert await known_keys(db, ["k"]) == {"k": forced.id}, "the unfinished one before the completed one"
 
 
 async def test_failed_and_cancelled_jobs_answer_for_nobody(db: Database) -> None:
@@ -88,7 +89,7 @@ async def test_failed_and_cancelled_jobs_answer_for_nobody(db: Database) -> None
     second = await job(db, key="k")
     assert second.id != failed.job_id
     await requests.ask_cancel(db, second.id)
-    assert await find_duplicate(db, "k") is None
+    assert await known_keys(db, ["k"]) == {}
     assert (await job(db, key="k")).id not in {failed.job_id, second.id}
 
 
@@ -135,3 +136,40 @@ async def test_keys_of_any_length_are_unique(db: Database) -> None:
     first = await job(db, key=long + "1")
     assert (await job(db, key=long + "2")).id != first.id
     assert (await job(db, key=long + "1")).id == first.id
+
+
+async def test_batches_while_their_jobs_complete_never_make_a_second(db: Database) -> None:
+    batch = [Submission(f"{URL}/{number}", "s", f"k{number}") for number in range(12)]
+    held = [await claimed(db, key=f"k{number}", url=f"{URL}/{number}") for number in range(6)]
+    async with asyncio.TaskGroup() as group:
+        for claim in held:
+            group.create_task(claims.finish(db, claim, Outcome.FULL), name=f"finish {claim.job_id}")
+        runs = [
+            group.create_task(submit_many(db, batch, job=NewJobFields()), name=f"batch {number}") for number in range(4)
+        ]
+    made = {row["dedup_key"]: row["id"] for row in await db.fetch("SELECT dedup_key, id FROM jobs")}
+    assert len(made) == await db.fetchval("SELECT count(*) FROM jobs") == 12
+    for run in runs:
+        assert [job_id for job_id, _ in run.result()] == [made[f"k{number}"] for number in range(12)]
+
+
+async def test_a_batch_sent_again_gives_the_same_jobs_and_no_key_twice(db: Database) -> None:
+    batch = [Submission(f"{URL}/{number}", None, None, f"once#{number}") for number in range(60)]
+    first = await submit_many(db, batch, job=NewJobFields(force=True))
+    again = await submit_many(db, [*batch, Submission(URL, None, None, "new")], job=NewJobFields(force=True))
+    assert [known for _, known in first] == [False] * 60
+    assert again[:60] == [(job_id, True) for job_id, _ in first]
+    assert again[60][1] is False
+    with pytest.raises(Conflict):
+        await submit_many(db, [Submission(URL, None, None, "x"), Submission(URL + "/2", None, None, "x")],
+                          job=NewJobFields())  # fmt: skip
+
+
+async def test_forced_in_one_batch_a_video_is_made_once(db: Database) -> None:
+    done = await claimed(db, key="k", url=URL)
+    await claims.finish(db, done, Outcome.FULL)
+    answers = await submit_many(
+        db, [Submission(URL, "s", "k"), Submission(URL, "s", "k"), Submission(URL)], job=NewJobFields(force=True)
+    )
+    assert [known for _, known in answers] == [False, True, False]
+    assert answers[0][0] == answers[1][0] != done.job_id

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
+
+from z2d.wire.errors import Z2Error
 
 
 class Admitted(Protocol):
@@ -18,8 +20,16 @@ class Admitted(Protocol):
 
 
 class Admit(Protocol):
-    """Lets a URL in, or raises one of the Url* errors."""
+    """Lets URLs in, or says for each why not: one of the Url* errors."""
 
-    def __call__(self, url: str, /, *, playlist: bool = False) -> Awaitable[Admitted]:
-        """`playlist`: of a URL that names a video and its list, the list is wanted."""
+    def __call__(self, urls: Sequence[str], /, *, playlist: bool = False) -> Awaitable[Sequence[Admitted | Z2Error]]:
+        """For each URL in its order. `playlist`: of a URL that names a video and its list, the list is wanted."""
         ...
+
+
+async def admit_one(admit: Admit, url: str, *, playlist: bool) -> Admitted:
+    """The same for one URL. Raises the error."""
+    (found,) = await admit([url], playlist=playlist)
+    if isinstance(found, Z2Error):
+        raise found
+    return found

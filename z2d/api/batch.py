@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -15,23 +14,21 @@ from z2d.api.keys import DB
 from z2d.api.middleware import CALLER
 from z2d.api.queries import NoQuery
 from z2d.api.reading import header_text
-from z2d.store import submission
+from z2d.store import known, submission
 from z2d.wire import errors
 from z2d.wire.jobs import BatchAnswer, BatchResult, NewBatch, NewJobFields
-
-ADMISSIONS_AT_ONCE = 16  # each may wait for a name server
 
 
 async def submit_batch(request: web.Request, query: NoQuery, body: NewBatch) -> web.Response:
     """Queue many URLs. One that is refused does not stop the others; `dry_run` only says what would happen."""
     key = header_text(request, KEY_HEADER, KEY_PATTERN)
     body = request.app[CURRENT].profiles.settled(body)
-    admissions = await _admit_all(request, body.urls, playlist=body.options.playlist is not None)
+    playlist = body.options.playlist is not None
+    admissions = await request.app[CURRENT].admit(body.urls, playlist=playlist)
     job = NewJobFields.model_validate({name: getattr(body, name) for name in NewJobFields.model_fields})
     taken = {at: one for at, one in enumerate(admissions) if not isinstance(one, errors.Z2Error)}
     if body.dry_run:
-        first_of: dict[str, int | None] = {}
-        accepted = {at: await _foretell(request, one, body.force, first_of) for at, one in taken.items()}
+        accepted = await _foretell(request, taken, body.force)
     else:
         accepted = await _queue(request, taken, job, key)
     results = []
@@ -44,32 +41,20 @@ async def submit_batch(request: web.Request, query: NoQuery, body: NewBatch) -> 
     return answer(BatchAnswer(results=results))
 
 
-async def _admit_all(request: web.Request, urls: list[str], *, playlist: bool) -> list[Admitted | errors.Z2Error]:
-    slots = asyncio.Semaphore(ADMISSIONS_AT_ONCE)
-
-    async def admit(url: str) -> Admitted | errors.Z2Error:
-        async with slots:
-            try:
-                return await request.app[CURRENT].admit(url, playlist=playlist)
-            except errors.Z2Error as error:
-                return error
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(admit(url), name=f"api-admit-{index}") for index, url in enumerate(urls)]
-    return [task.result() for task in tasks]
-
-
 async def _foretell(
-    request: web.Request, admitted: Admitted, force: bool, first_of: dict[str, int | None]
-) -> tuple[bool, int | None]:
-    """What submitting would do now; `first_of` remembers the videos named earlier in the same batch."""
-    key = admitted.dedup_key
-    if key is None or force:
-        return False, None
-    if key not in first_of:
-        first_of[key] = await submission.find_duplicate(request.app[DB], key)
-        return first_of[key] is not None, first_of[key]
-    return True, first_of[key]
+    request: web.Request, taken: Mapping[int, Admitted], force: bool
+) -> dict[int, tuple[bool, int | None]]:
+    """What submitting would do now, by the place in the batch: (is it there or named before, id of the job)."""
+    if force:
+        return dict.fromkeys(taken, (False, None))
+    keys = {at: one.dedup_key for at, one in taken.items()}
+    there = await known.known_keys(request.app[DB], {key for key in keys.values() if key is not None})
+    foretold: dict[int, tuple[bool, int | None]] = {}
+    earlier: set[str] = set()
+    for at, key in keys.items():
+        foretold[at] = (False, None) if key is None else (key in there or key in earlier, there.get(key))
+        earlier |= {key} if key else set()
+    return foretold
 
 
 async def _queue(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from z2d.api.admitting import admit_one
 from z2d.api.answers import answer
 from z2d.api.current import CURRENT
 from z2d.api.keys import DB
@@ -27,7 +28,8 @@ async def submit(request: web.Request, query: NoQuery, body: NewJob) -> web.Resp
     """Queue one URL, or answer with the job that already stands for the same video."""
     key = header_text(request, KEY_HEADER, KEY_PATTERN)
     body = request.app[CURRENT].profiles.settled(body)
-    admitted = await request.app[CURRENT].admit(body.url, playlist=body.options.playlist is not None)
+    playlist = body.options.playlist is not None
+    admitted = await admit_one(request.app[CURRENT].admit, body.url, playlist=playlist)
     job, deduplicated = await submission.submit(
         request.app[DB],
         url=admitted.url,

@@ -6,11 +6,12 @@ from typing import Protocol
 
 from aiohttp import web
 
+from z2d.api.admitting import admit_one
 from z2d.api.answers import answer
 from z2d.api.current import CURRENT
 from z2d.api.keys import DB
 from z2d.api.queries import NoQuery
-from z2d.store import known, submission
+from z2d.store import known
 from z2d.wire import errors, uploads
 from z2d.wire.jobs import JobOptions, NewJobFields
 from z2d.wire.probe import ProbeAnswer, ProbeRequest
@@ -40,10 +41,12 @@ async def probe(request: web.Request, query: NoQuery, body: ProbeRequest) -> web
     if uploads.parse(body.url):
         raise errors.UrlUnsupported("An uploaded file is not looked at before it is submitted.")
     settled = request.app[CURRENT].profiles.settled(NewJobFields(profile=body.profile, options=body.options))
-    admitted = await request.app[CURRENT].admit(body.url, playlist=settled.options.playlist is not None)
+    playlist = settled.options.playlist is not None
+    admitted = await admit_one(request.app[CURRENT].admit, body.url, playlist=playlist)
     found = await request.app[PROBE](admitted.url, site=admitted.site, profile=settled.profile, options=settled.options)
     db = request.app[DB]
-    there = await submission.find_duplicate(db, admitted.dedup_key) if admitted.dedup_key else None
+    own = admitted.dedup_key
+    there = (await known.known_keys(db, [own])).get(own) if own else None
     if there is None and found.media_key:
         there = await known.known_media(db, found.media_key)
     others = await known.known_keys(db, (one.dedup_key for one in found.entries if one.dedup_key))

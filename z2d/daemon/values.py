@@ -12,7 +12,7 @@ from z2d.daemon import state
 from z2d.daemon.housekeeping import Keep
 from z2d.daemon.places import host_names, is_loopback
 from z2d.daemon.trouble import EXIT_CONFIG, DaemonTrouble
-from z2d.media.admission import admit
+from z2d.media.admission import admit_all
 from z2d.media.ffmpeg import find_ffmpeg
 from z2d.media.ytdlp import FetchLimits
 
@@ -46,7 +46,7 @@ def _token(settings: Settings, host: str) -> str:
 
 def admission(settings: Settings) -> Admit:
     """Which URLs may be queued."""
-    return partial(admit, allow_private=settings.allow_private_networks, uploads_dir=settings.state_dir / "uploads")
+    return partial(admit_all, allow_private=settings.allow_private_networks, uploads_dir=settings.state_dir / "uploads")
 
 
 def keep(settings: Settings) -> Keep:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import threading
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 
 from z2d.media.addresses import forbidden
 from z2d.media.extractors import known_video
+from z2d.media.lookups import addresses
 from z2d.wire import uploads
-from z2d.wire.errors import UrlInvalid, UrlPrivateAddress, UrlScheme, UrlUnsupported
+from z2d.wire.errors import UrlInvalid, UrlPrivateAddress, UrlScheme, UrlUnsupported, Z2Error
 
 MAX_LENGTH = 4096
-_DNS_S = 3.0
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _PORT_FOLLOWS = re.compile(r":\d{1,5}(?:[/?#]|$)")
 _UNWANTED = re.compile(r"[\s\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -46,29 +45,78 @@ class Admitted:
 
 
 async def admit(url: str, *, allow_private: bool, playlist: bool = False, uploads_dir: Path | None = None) -> Admitted:
-    """Check a URL that a client sent. `playlist`: of a URL that names a video and its list, the list is wanted;
-    `uploads_dir`: where files lie that clients may name by their `upload://` address.
+    """Check one URL; see `admit_all`. Raises what that gives."""
+    (found,) = await admit_all([url], allow_private=allow_private, playlist=playlist, uploads_dir=uploads_dir)
+    if isinstance(found, Z2Error):
+        raise found
+    return found
 
-    Raises UrlInvalid (no usable address), UrlScheme (not http or https), UrlPrivateAddress (leads to this machine or
-    a private network, unless `allow_private`) or UrlUnsupported (a site that yt-dlp refuses to serve). Names that
-    cannot be looked up are let in: a name server that is away must not empty somebody's batch; the job will see.
+
+async def admit_all(
+    urls: Sequence[str], *, allow_private: bool, playlist: bool = False, uploads_dir: Path | None = None
+) -> list[Admitted | Z2Error]:
+    """Check URLs that a client sent; for each in its order what is let in, or why it is not. Some seconds at most.
+
+    `playlist`: of a URL that names a video and its list, the list is wanted; `uploads_dir`: where files lie that
+    clients may name by their `upload://` address.
+
+    The reasons: UrlInvalid (no usable address), UrlScheme (not http or https), UrlPrivateAddress (leads to this
+    machine or a private network, unless `allow_private`) or UrlUnsupported (a site that yt-dlp refuses to serve). Names
+    that cannot be looked up are let in: a name server that is away must not empty somebody's batch; the job will see.
     """
-    if uploads_dir is not None and (upload := uploads.parse(url)):
-        if not await asyncio.to_thread(upload.path(uploads_dir).is_file):
-            raise UrlInvalid("there is no such uploaded file: send it first")
+    # in one thread, not in one for each: they would take turns and keep the loop from its own
+    looked = await asyncio.to_thread(lambda: [_looked_at(url, uploads_dir) for url in urls])
+    hosts = [] if allow_private else [str(one.hostname) for one in looked if isinstance(one, SplitResult)]
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(addresses(hosts), name="look up the hosts of URLs")
+        naming = group.create_task(
+            asyncio.to_thread(lambda: [_named(one, playlist) for one in looked]), name="name the videos of URLs"
+        )
+    found = asking.result()
+    return [_judged(one, named, found) for one, named in zip(looked, naming.result(), strict=True)]
+
+
+def _looked_at(url: str, uploads_dir: Path | None) -> SplitResult | Admitted | Z2Error:
+    """What can be said without asking anybody: the parts of an address, a file that was sent, or a reason."""
+    try:
+        if uploads_dir is None or (upload := uploads.parse(url)) is None:
+            return _parse(url)
+        if not upload.path(uploads_dir).is_file():
+            return UrlInvalid("there is no such uploaded file: send it first")
         return Admitted(upload.url, "upload", upload.key)
-    parts = _parse(url)
-    if not allow_private:
-        await _refuse_private(str(parts.hostname), parts.port or _DEFAULT_PORT[parts.scheme])
-    return await asyncio.to_thread(identify, url, playlist=playlist)
+    except Z2Error as error:
+        return error
+
+
+def _named(one: SplitResult | Admitted | Z2Error, playlist: bool) -> Admitted | Z2Error:
+    if not isinstance(one, SplitResult):
+        return one
+    try:
+        return _identified(one, playlist=playlist)
+    except Z2Error as error:
+        return error
+
+
+def _judged(
+    one: SplitResult | Admitted | Z2Error, named: Admitted | Z2Error, found: Mapping[str, Sequence[str]]
+) -> Admitted | Z2Error:
+    """What was made of a URL, or that it leads where nobody may go."""
+    host = str(one.hostname) if isinstance(one, SplitResult) else ""
+    for address in found.get(host, ()):
+        if forbidden(address):
+            return UrlPrivateAddress(f"{host} leads to {address}, which is this machine or a private network")
+    return named
 
 
 def identify(url: str, *, playlist: bool = False) -> Admitted:
-    """What a URL names, without asking anybody; some milliseconds, and half a second the first time.
+    """What a URL names, without asking anybody; well below a millisecond, and a second the first time.
 
     Raises UrlInvalid, UrlScheme, UrlUnsupported.
     """
-    parts = _parse(url)
+    return _identified(_parse(url), playlist=playlist)
+
+
+def _identified(parts: SplitResult, *, playlist: bool) -> Admitted:
     host = str(parts.hostname)
     clean = urlunsplit(parts)
     if (list_id := _list_of(parts)) and (playlist or not _names_video(parts)):
@@ -202,41 +250,3 @@ def _without_list(parts: SplitResult) -> str:
     query = parse_qsl(parts.query, keep_blank_values=True)
     query = [(name, value) for name, value in query if name not in ("list", "index", "start_radio")]
     return urlunsplit(parts._replace(query=urlencode(query)))
-
-
-async def _refuse_private(host: str, port: int) -> None:
-    for address in await _addresses(host, port):
-        if forbidden(address):
-            raise UrlPrivateAddress(f"{host} leads to {address}, which is this machine or a private network")
-
-
-async def _addresses(host: str, port: int) -> list[str]:
-    """The addresses of a host; none when it has none or the name server does not answer.
-
-    A thread of its own for each lookup: one that hangs must neither fill the loop's pool nor hold up the end.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[str]] = loop.create_future()
-
-    def settle(found: list[str] | OSError) -> None:
-        if answer.done():
-            return
-        if isinstance(found, OSError):
-            answer.set_exception(found)
-        else:
-            answer.set_result(found)
-
-    def look_up() -> None:
-        found: list[str] | OSError
-        try:
-            found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-        except OSError as error:
-            found = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, found)
-
-    threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
-    try:
-        return await asyncio.wait_for(answer, _DNS_S)
-    except OSError:  # unknown name, no name server, or no answer in time (TimeoutError is an OSError)
-        return []

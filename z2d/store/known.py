@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from z2d.store.clean import clean_key
 from z2d.store.database import Database
 
-_KNOWN_KEYS = """
+_ANSWERING = """
     SELECT DISTINCT ON (dedup_key) dedup_key, id FROM jobs
     WHERE dedup_key = ANY($1) AND deleted_at IS NULL
-      AND (status IN ('QUEUED', 'RUNNING', 'WAITING') OR status = 'COMPLETED' AND kind = 'MEDIA')
+      AND (status IN ('QUEUED', 'RUNNING', 'WAITING') OR status = 'COMPLETED' AND NOT $2 AND kind = 'MEDIA')
     ORDER BY dedup_key, status = 'COMPLETED', id DESC
 """
 
 
+async def answering(connection: Any, keys: Iterable[str], *, forced: bool) -> dict[str, int]:
+    """Of those dedup keys, as they are stored, that a job answers for, that job.
+
+    It is the unfinished one, else, unless `forced`, the newest completed one that is no collection, which has new
+    entries when it is asked for again.
+    """
+    rows = await connection.fetch(_ANSWERING, list(keys), forced)
+    return {row["dedup_key"]: row["id"] for row in rows}
+
+
 async def known_keys(db: Database, keys: Iterable[str]) -> dict[str, int]:
-    """Of those dedup keys that a job answers for, that job: the unfinished one, else the newest completed one."""
-    asked = {clean_key(key): key for key in keys}
-    return {asked[row["dedup_key"]]: row["id"] for row in await db.fetch(_KNOWN_KEYS, list(asked))}
+    """Of those dedup keys that a job would answer for, that job; see `answering`."""
+    stored = {key: clean_key(key) for key in keys}
+    there = await answering(db, stored.values(), forced=False)
+    return {key: there[cleaned] for key, cleaned in stored.items() if cleaned in there}
 
 
 _KNOWN_MEDIA = """

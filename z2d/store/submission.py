@@ -1,7 +1,7 @@
 """Submitting: of any number of submissions of one video, in whatever order and at the same time, one makes a job.
 
 The unique index on the dedup keys of unfinished jobs decides; everything else here finds the job that answers for the
-others. Raw speed matters less than the promise, so a submission is one short transaction.
+others. Many are told to the database together, in short transactions of some at a time.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from z2d.store.clean import clean_json, clean_key, clean_or_none, clean_text
 from z2d.store.database import Database
+from z2d.store.known import answering
 from z2d.store.reads import summary
 from z2d.wire.errors import Conflict, DatabaseUnavailable
 from z2d.wire.jobs import JobSummary, NewJobFields
@@ -60,7 +61,7 @@ async def submit(
     one = Submission(url, site, dedup_key, client_key).cleaned()
     for _ in range(_TRIES):
         async with db.connection() as connection:
-            found = await _try(connection, one, job, clean_text(submitted_by, 200))
+            (found,) = await _try(connection, [one], job, clean_text(submitted_by, 200))
         if found is not None:
             return await summary(db, found[0]), found[1]
     raise Conflict("Another job of this video keeps coming and going; submit it again.")
@@ -95,73 +96,104 @@ async def _together(
 ) -> list[tuple[int, bool] | None]:
     async with db.transaction() as connection:
         await connection.execute(_ONE_BATCH_AT_A_TIME)
-        return [await _try(connection, one.cleaned(), job, submitter) for one in some]
+        return await _try(connection, [one.cleaned() for one in some], job, submitter)
 
 
-async def _try(connection: Any, one: Submission, job: NewJobFields, submitter: str) -> tuple[int, bool] | None:
-    """(id, was it there before), or None when another job came in its way in this very moment."""
-    if one.client_key is not None and (earlier := await _same_request(connection, submitter, one)) is not None:
-        return earlier, True
-    if one.dedup_key is not None and (other := await _answering(connection, one.dedup_key, forced=job.force)):
-        return other, True
-    made = await _insert(connection, _row(one, job, submitter), one.dedup_key, job.force)
-    return None if made is None else (made, False)
+async def _try(
+    connection: Any, some: Sequence[Submission], job: NewJobFields, submitter: str
+) -> list[tuple[int, bool] | None]:
+    """For each (id, was it there before), or None when another job came in its way in this very moment."""
+    same = await _same_requests(connection, submitter, some)
+    keys = {one.dedup_key for one in some if one.dedup_key is not None}
+    others = await answering(connection, keys, forced=job.force) if keys else {}
+    there = [
+        (one.client_key is not None and same.get(one.client_key))
+        or (one.dedup_key is not None and others.get(one.dedup_key))
+        or None
+        for one in some
+    ]
+    # of those that name one video the first makes the job
+    first: dict[str | int, int] = {}
+    for at, one in enumerate(some):
+        if there[at] is None:
+            first.setdefault(at if one.dedup_key is None else one.dedup_key, at)
+    made = await _insert(connection, [some[at] for at in first.values()], job, submitter)
+    new = dict(zip(first.values(), made, strict=True))
+    answers: list[tuple[int, bool] | None] = []
+    for at, one in enumerate(some):
+        before = there[at]
+        maker = at if one.dedup_key is None else first.get(one.dedup_key, at)
+        found = before or new[maker]
+        answers.append(None if found is None else (found, before is not None or maker != at))
+    return answers
 
 
-_SAME_REQUEST = "SELECT id, url FROM jobs WHERE submitted_by = $1 AND client_key = $2 AND deleted_at IS NULL"
+_SAME_REQUESTS = (
+    "SELECT client_key, id, url FROM jobs WHERE submitted_by = $1 AND client_key = ANY($2) AND deleted_at IS NULL"
+)
 
 
-async def _same_request(connection: Any, submitter: str, one: Submission) -> int | None:
-    row = await connection.fetchrow(_SAME_REQUEST, submitter, one.client_key)
-    if row is None:
-        return None
-    if row["url"] != one.url:
-        raise Conflict(f"This Idempotency-Key was used before, for another URL (job {row['id']}).")
-    found: int = row["id"]
-    return found
-
-
-_DUPLICATE = """
-    SELECT id FROM jobs
-    WHERE dedup_key = $1 AND deleted_at IS NULL
-      AND (status IN ('QUEUED', 'RUNNING', 'WAITING') OR status = 'COMPLETED' AND NOT $2 AND kind = 'MEDIA')
-    ORDER BY status = 'COMPLETED', id DESC
-    LIMIT 1
-"""
-
-
-async def _answering(connection: Any, dedup_key: str, *, forced: bool) -> int | None:
-    found: int | None = await connection.fetchval(_DUPLICATE, dedup_key, forced)
-    return found
-
-
-async def find_duplicate(db: Database, dedup_key: str) -> int | None:
-    """The job that would answer for a submission of this key: the unfinished one, else the newest completed one."""
-    return await _answering(db, clean_key(dedup_key), forced=False)
+async def _same_requests(connection: Any, submitter: str, some: Sequence[Submission]) -> dict[str, int]:
+    """The jobs that the submitter made with these client keys, by the key."""
+    urls = {one.client_key: one.url for one in some if one.client_key is not None}
+    rows = await connection.fetch(_SAME_REQUESTS, submitter, list(urls)) if urls else []
+    for row in rows:
+        if row["url"] != urls[row["client_key"]]:
+            raise Conflict(f"This Idempotency-Key was used before, for another URL (job {row['id']}).")
+    return {row["client_key"]: row["id"] for row in rows}
 
 
 _INSERT = """
-    INSERT INTO jobs (url, site, dedup_key, forced, client_key, submitted_by, profile, options, tags, priority,
+    INSERT INTO jobs (url, site, dedup_key, client_key, forced, submitted_by, profile, options, tags, priority,
                       run_after, wait_reason)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-            CASE WHEN $12 THEN 'infinity' ELSE coalesce($11, now()) END, CASE WHEN $12 THEN 'USER' END)
+    SELECT u.url, u.site, u.dedup_key, u.client_key, $5::bool, $6::text, $7::text, $8::jsonb, $9::text[], $10::smallint,
+           CASE WHEN $12 THEN 'infinity' ELSE coalesce($11::timestamptz, now()) END, CASE WHEN $12 THEN 'USER' END
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+         WITH ORDINALITY AS u(url, site, dedup_key, client_key, place)
+    ORDER BY u.place
     ON CONFLICT DO NOTHING
-    RETURNING id
+    RETURNING id, url, dedup_key, client_key
 """
 _COMPLETED_MEANWHILE = """
     SELECT EXISTS (
-        SELECT FROM jobs WHERE dedup_key = $1 AND deleted_at IS NULL AND status = 'COMPLETED' AND kind = 'MEDIA')
+        SELECT FROM jobs WHERE dedup_key = ANY($1) AND deleted_at IS NULL AND status = 'COMPLETED' AND kind = 'MEDIA')
 """
 
 
-def _row(one: Submission, job: NewJobFields, submitter: str) -> tuple[Any, ...]:
+async def _insert(connection: Any, some: Sequence[Submission], job: NewJobFields, submitter: str) -> list[int | None]:
+    """The ids of the new jobs, or None for each in whose way another job turned out to stand."""
+    if not some:
+        return []
+    try:
+        async with connection.transaction():
+            rows = await connection.fetch(_INSERT, *_columns(some), *_shared(job, submitter))
+            # a job in its way may have completed while the insert waited for it: then that one answers
+            keys = [row["dedup_key"] for row in rows if row["dedup_key"] is not None]
+            if keys and not job.force and await connection.fetchval(_COMPLETED_MEANWHILE, keys):
+                raise _Overtaken
+    except _Overtaken:
+        return [None] * len(some)
+    # ids are given in the order of the submissions; those that are missing were in somebody's way
+    left = sorted(rows, key=lambda row: row["id"], reverse=True)
+    made: list[int | None] = []
+    for one in some:
+        same = bool(left) and (left[-1]["url"], left[-1]["dedup_key"], left[-1]["client_key"]) == (
+            one.url,
+            one.dedup_key,
+            one.client_key,
+        )
+        made.append(left.pop()["id"] if same else None)
+    return made
+
+
+def _columns(some: Sequence[Submission]) -> tuple[list[Any], ...]:
+    return tuple([getattr(one, name) for one in some] for name in ("url", "site", "dedup_key", "client_key"))
+
+
+def _shared(job: NewJobFields, submitter: str) -> tuple[Any, ...]:
     run_after: datetime | None = job.run_after
     return (
-        one.url,
-        one.site,
-        one.dedup_key,
         job.force,
-        one.client_key,
         submitter,
         clean_text(job.profile),
         clean_json(job.options.model_dump(mode="json")),
@@ -170,16 +202,3 @@ def _row(one: Submission, job: NewJobFields, submitter: str) -> tuple[Any, ...]:
         run_after,
         job.hold,
     )
-
-
-async def _insert(connection: Any, row: tuple[Any, ...], dedup_key: str | None, forced: bool) -> int | None:
-    """The new job's id, or None when another job turned out to stand in the way."""
-    try:
-        async with connection.transaction():
-            made: int | None = await connection.fetchval(_INSERT, *row)
-            # a job in its way may have completed while the insert waited for it: then that one answers
-            if made and dedup_key and not forced and await connection.fetchval(_COMPLETED_MEANWHILE, dedup_key):
-                raise _Overtaken
-            return made
-    except _Overtaken:
-        return None
