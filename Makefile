@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # most tests wait for something, so twice as many at once as there are processors
 AT_ONCE ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 
-.PHONY: help run test test-all check format docs pictures bench wheel deb systemd-test constraints clean
+.PHONY: help run test test-all whisper-test check format docs pictures bench wheel deb systemd-test constraints clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ test: $(READY)   ## the tests; they need no internet
 
 test-all: $(READY) ## with the slow ones: real terminals, kills at every point, hostile text on every screen
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadgroup
+
+whisper-test: $(READY) ## speech by faster-whisper, which this installs here, with a model that the tests make
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[whisper]'
+	@$(BIN)/python -m pytest tests/speech/test_whisper.py
 
 check: $(READY)  ## format, lint, types, import contracts, systemd units
 	@$(BIN)/ruff format --check .
@@ -64,7 +68,7 @@ systemd-test: deb ## install and run z2 on a machine of its own, a container wit
 
 constraints:     ## renew constraints.txt with the newest versions that fit
 	@rm -rf $(VENV)-new && $(PYTHON) -m venv $(VENV)-new
-	@$(VENV)-new/bin/python -m pip install --quiet --upgrade -e '.[standalone,dev]'
+	@$(VENV)-new/bin/python -m pip install --quiet --upgrade -e '.[standalone,whisper,dev]'
 	@{ sed -n 1p constraints.txt; $(VENV)-new/bin/python -m pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt && rm -rf $(VENV)-new
 

@@ -45,6 +45,10 @@ def wav_of(samples: bytes, folder: Path, name: str = "speech.wav") -> Path:
     return wav
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def words_of(cues: Sequence[object]) -> str:
     return " ".join(str(getattr(cue, "text", "")) for cue in cues)
 

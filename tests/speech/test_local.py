@@ -1,4 +1,6 @@
-"""The engines of this machine: pocketsphinx for real, faster-whisper as far as it goes without its package."""
+"""The engines of this machine: pocketsphinx for real, faster-whisper as far as it goes without its package
+(`test_whisper.py` has it).
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from tests.speech.making import INSTALLATION, samples_of, silence, spawn, wav_of, words_of
+from tests.speech.making import INSTALLATION, names_in, samples_of, silence, spawn, wav_of, words_of
 from tests.support import eventually
 from z2d.media import process
 from z2d.speech import choice, local, whisper
 from z2d.speech.choice import choose
 from z2d.speech.endpoint import Endpoint
 from z2d.speech.engine import Off, SpeechFault
+from z2d.speech.languages import as_whisper_says
 from z2d.speech.local import FasterWhisper, PocketSphinx
 from z2d.wire.library import Segment, Word
 
@@ -34,7 +37,8 @@ def model(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "model.bin").write_bytes(bytes(2 << 20))
     (folder / "config.json").write_text("{}")
-    (folder / "tokenizer.json").write_text("{}")
+    (folder / "tokenizer.json").write_text('{"model": {}}')
+    (folder / "vocabulary.json").write_text("[]")
     return folder
 
 
@@ -184,12 +188,25 @@ def test_no_folder_was_named() -> None:
     assert "needs Z2_SPEECH_MODEL_DIR" in trouble
 
 
-@pytest.mark.parametrize("missing", ["model.bin", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize("missing", ["model.bin", "config.json", "tokenizer.json", "vocabulary.json"])
 def test_a_model_that_is_not_whole(model: Path, missing: str) -> None:
     (model / missing).unlink()
     trouble = FasterWhisper(model).trouble(None)
     assert trouble is not None
     assert trouble.startswith(f"Z2_SPEECH_MODEL_DIR: {model} holds no {missing}")
+
+
+def test_an_older_model_has_its_vocabulary_as_text(model: Path) -> None:
+    (model / "vocabulary.json").rename(model / "vocabulary.txt")
+    assert "vocabulary" not in (FasterWhisper(model).trouble(None) or "")
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [("en", "en"), ("pt-BR", "pt"), ("nb_NO", "no"), ("iw", "he"), ("fil", "tl"), ("und", None), (None, None)],
+)
+def test_a_language_is_named_as_the_model_calls_it(said: str | None, code: str | None) -> None:
+    assert as_whisper_says(said) == code
 
 
 def test_a_folder_above_the_model_is_recognised(model: Path) -> None:
@@ -240,7 +257,7 @@ class Spoken:
 
 
 def test_what_faster_whisper_gives_becomes_cues(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its package in the shape of its documentation: the model itself does not run here."""
+    """Its package in the shape of its documentation."""
     asked: dict[str, Any] = {}
 
     class WhisperModel:
@@ -284,7 +301,3 @@ def test_the_one_asked_for_listens_or_nobody(name: choice.Wanted) -> None:
 
 def answer(path: str) -> None:
     Path(path).write_text('{"cues": []}')
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())

@@ -24,6 +24,7 @@ import aiohttp
 from z2d.speech import answers
 from z2d.speech.cues import placed
 from z2d.speech.engine import Hearing, OnCue, Spawn, SpeechFault
+from z2d.speech.languages import as_whisper_says
 from z2d.speech.sound import BYTES_PER_MS, Span, plan, read_wav, write_wav
 from z2d.wire.library import Segment
 from z2d.wire.reasons import ErrorClass
@@ -203,8 +204,9 @@ class Endpoint:
         if form is _Form.WORDS:
             body.add_field("timestamp_granularities[]", "segment")
             body.add_field("timestamp_granularities[]", "word")
-        if language is not None and len(language) == 2:
-            body.add_field("language", language)
+        told = as_whisper_says(language)
+        if told is not None and len(told) == 2:
+            body.add_field("language", told)
         return body
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:

@@ -1,4 +1,4 @@
-"""Codes of the languages that Whisper models name in full: services answer "english" as often as "en"."""
+"""Codes of the languages that Whisper models know: services answer "english" as often as "en", and sites say "iw"."""
 
 from __future__ import annotations
 
@@ -28,3 +28,15 @@ def code_of(said: object) -> str | None:
         return _CODES[word]
     primary = word.partition("-")[0]
     return primary if primary.isascii() and primary.isalpha() and 2 <= len(primary) <= 3 else None
+
+
+_LANGUAGES = frozenset(_CODES.values())
+# what sites call otherwise than Whisper does: older codes, and languages that it counts with another
+_SAME = {"iw": "he", "in": "id", "ji": "yi", "jv": "jw", "nb": "no", "fil": "tl", "cmn": "zh", "mo": "ro"}
+
+
+def as_whisper_says(code: str | None) -> str | None:
+    """Whisper's code for a language; None for one that it does not know, and then finds out by itself."""
+    primary = (code or "").lower().replace("_", "-").partition("-")[0]
+    named = _SAME.get(primary, primary)
+    return named if named in _LANGUAGES else None

@@ -172,10 +172,10 @@ def _wrong_with_model(folder: Path) -> str | None:
             f"Z2_SPEECH_MODEL_DIR: {folder / 'model.bin'} has {weights} bytes, so it is no model, perhaps a pointer to "
             "one: fetch the file itself."
         )
-    if not (folder / "config.json").is_file():
-        return f"Z2_SPEECH_MODEL_DIR: {folder} holds no config.json; copy the whole folder of the model."
-    if not ((folder / "tokenizer.json").is_file() or any(folder.glob("vocabulary.*"))):
-        return f"Z2_SPEECH_MODEL_DIR: {folder} holds no tokenizer.json; copy the whole folder of the model."
+    for name in ("config.json", "tokenizer.json", "vocabulary.*"):  # .json, or .txt in older ones
+        if not any(folder.glob(name)):
+            shown = name.replace("*", "json")
+            return f"Z2_SPEECH_MODEL_DIR: {folder} holds no {shown}; copy the whole folder of the model."
     return None
 
 
