@@ -151,13 +151,13 @@ async def test_another_ytdlp_on_the_disk_is_what_the_next_step_gets(
 ) -> None:
     """Children that were warmed before an update do not serve after it; a job that runs keeps its child."""
     async with YtDlp(installation=ffmpeg.installation, ffmpeg=ffmpeg, allow_private=True, limits=LIMITS) as yt:
-        warm = [child for child, _ in yt._spares]
-        held = await yt._take()
+        warm = [child for child, _ in yt._children._spares]
+        held = await yt._children.take()
         assert held in warm
         stamp = ytdlp_stamp()
         assert stamp is not None
-        monkeypatch.setattr("z2d.media.ytdlp.ytdlp_stamp", lambda: (stamp[0] + 1, *stamp[1:]))
-        taken = await yt._take()
+        monkeypatch.setattr("z2d.media.ytdlp_children.ytdlp_stamp", lambda: (stamp[0] + 1, *stamp[1:]))
+        taken = await yt._children.take()
         assert taken not in warm
         assert held.running
         await held.stop()

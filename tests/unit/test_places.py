@@ -1,12 +1,16 @@
-"""Where a client looks for the daemon."""
+"""Where a client looks for the daemon, and how it sees that one is at work."""
 
 from __future__ import annotations
 
+import errno
+import socket
 from pathlib import Path
 
 import pytest
 
+from z2ctl.cli import repairs
 from z2ctl.client import Endpoint, unreachable
+from z2d.daemon import state
 from z2d.wire import places
 
 
@@ -51,3 +55,33 @@ def test_who_may_not_use_the_system_s_daemon_is_told_what_to_do(tmp_path: Path, 
     assert "usermod -aG z2" in said
     system.unlink()
     assert "usermod" not in unreachable(Endpoint(socket=tmp_path / "none"), FileNotFoundError()).detail
+
+
+def test_who_holds_the_lock_of_a_state_folder_is_seen(tmp_path: Path) -> None:
+    assert places.is_locked(tmp_path) is False, "no daemon has ever been here"
+    assert places.is_locked(tmp_path / "none") is False
+    with state.locked(tmp_path):
+        assert places.is_locked(tmp_path) is True
+    assert places.is_locked(tmp_path) is False
+    (tmp_path / "file").write_text("")
+    assert places.is_locked(tmp_path / "file") is False
+
+
+def test_a_lock_that_cannot_be_looked_at_may_be_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_args: object) -> int:
+        raise PermissionError(errno.EACCES, "closed")
+
+    with state.locked(tmp_path):
+        monkeypatch.setattr(places.os, "open", refused)
+        assert places.is_locked(tmp_path) is None
+
+
+def test_neither_its_socket_is_removed_nor_its_database_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "z2d.sock"))
+    monkeypatch.setattr(places, "is_locked", lambda _folder: None)
+    assert repairs.faults(tmp_path, tmp_path / "z2d.sock", tmp_path / "token") == []
+    monkeypatch.setattr(places, "is_locked", lambda _folder: False)
+    assert [one.check.name for one in repairs.faults(tmp_path, tmp_path / "z2d.sock", tmp_path / "token")] == [
+        "left-over socket"
+    ]

@@ -17,21 +17,13 @@ from z2ctl.cli.output import Cell, Page, say
 from z2ctl.cli.parameters import json_option
 from z2ctl.cli.z2d_command import daemon_answers, z2d
 from z2ctl.client import Json
+from z2d.wire.import_flags import import_flags, passed_on
 
 STYLES = {"imported": "success", "duplicate": "dim", "rejected": "error"}
 
 
 @click.command("import")
-@click.argument("folder", type=click.Path(exists=True, path_type=Path), metavar="DIR")
-@click.option("--apply", is_flag=True, help="Do it. Without this nothing is written: a dry run.")
-@click.option("--copy-files", is_flag=True, help="Copy the media that the records name into the jobs' folders.")
-@click.option(
-    "--files-from",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    multiple=True,
-    metavar="DIR",
-    help="Where such files may be taken from; may be repeated. Default: the folder above DIR.",
-)
+@import_flags
 @json_option
 @click.pass_obj
 def import_command(app: App, folder: Path, apply: bool, copy_files: bool, files_from: tuple[Path, ...]) -> None:
@@ -44,8 +36,7 @@ def import_command(app: App, folder: Path, apply: bool, copy_files: bool, files_
     """
     if app.endpoint.url:
         raise click.UsageError("import works on the files of z2d's machine: run it there, without --url.")
-    words = [*(["--apply"] if apply else []), *(["--copy-files"] if copy_files else [])]
-    words += [word for one in files_from for word in ("--files-from", str(one.absolute()))]
+    words = passed_on(apply=apply, copy_files=copy_files, files_from=files_from)
     if daemon_answers(app):
         words.append("--beside")
     totals: Json | None = None

@@ -6,7 +6,6 @@ folder is given to the owner of that folder, who is the account of z2d.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import stat
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from z2ctl.cli.check import Check, Fault
+from z2d.wire import places
 
 ANSWER_S = 2.0
 _CLOSED = "Whoever can read it can do all that z2 can, or is logged in where z2 is."
@@ -23,7 +23,7 @@ _AS_ITS_ACCOUNT = "z2ctl doctor --fix, as the account of z2d or as root"
 
 def faults(state_dir: Path, sock: Path, token_file: Path) -> list[Fault]:
     """All that is found. A state folder that is closed to this account, or not made yet, is left alone."""
-    found = list(_dead_socket(sock, state_dir / "lock"))
+    found = list(_dead_socket(sock, state_dir))
     if not os.access(state_dir, os.R_OK | os.X_OK):
         return found
     owner = state_dir.stat()
@@ -105,9 +105,9 @@ def _make(folder: Path, owner: os.stat_result) -> None:
     os.chown(folder, owner.st_uid, owner.st_gid)
 
 
-def _dead_socket(sock: Path, lock: Path) -> Iterator[Fault]:
-    """A socket that a killed daemon left: nobody answers on it, and nobody holds the lock."""
-    if not sock.is_socket() or _held(lock):
+def _dead_socket(sock: Path, state_dir: Path) -> Iterator[Fault]:
+    """A socket that a killed daemon left: nobody answers on it, and surely nobody holds the lock."""
+    if not sock.is_socket() or places.is_locked(state_dir) is not False:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(ANSWER_S)
@@ -127,20 +127,3 @@ def _dead_socket(sock: Path, lock: Path) -> Iterator[Fault]:
         "Programs that look for it believe that z2d is there.",
     )
     yield Fault(check, sock.unlink)
-
-
-def _held(lock: Path) -> bool:
-    """Whether a daemon holds the lock of its state folder. One that cannot be looked at may be held."""
-    try:
-        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False

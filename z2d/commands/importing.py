@@ -9,19 +9,11 @@ from typing import Any
 import click
 
 from z2d.commands.shared import common_flags, live
+from z2d.wire.import_flags import import_flags
 
 
 @click.command("import")
-@click.argument("folder", type=click.Path(exists=True, path_type=Path), metavar="DIR")
-@click.option("--apply", is_flag=True, help="Do it. Without this nothing is written: a dry run.")
-@click.option("--copy-files", is_flag=True, help="Copy the media that the records name into the jobs' folders.")
-@click.option(
-    "--files-from",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    multiple=True,
-    metavar="DIR",
-    help="Where such files may be taken from; may be repeated. Default: the folder above DIR.",
-)
+@import_flags
 @click.option("--beside", is_flag=True, help="Only where the daemon of this state folder runs; else refuse.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per record and one with the sums, for programs.")
 @common_flags

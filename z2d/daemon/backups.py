@@ -21,6 +21,7 @@ from z2d.postgres.faults import PostgresTrouble, ScratchRefused
 from z2d.postgres.scratch import scratch_database, scratch_server
 from z2d.postgres.server import EmbeddedPostgres
 from z2d.store.migrations import SchemaRefused
+from z2d.wire import places
 from z2d.wire.errors import DatabaseUnavailable
 
 
@@ -171,7 +172,7 @@ class _Scratch:
             dsn = settings.database_url.get_secret_value()
         else:
             server = EmbeddedPostgres(settings.state_dir / "postgres")
-            if not state.is_locked(settings.state_dir) or not await server.join():
+            if not places.is_locked(settings.state_dir) or not await server.join():
                 return None
             dsn = server.dsn
         async with contents.connected(dsn) as connection:

@@ -14,6 +14,7 @@ from z2d.daemon.trouble import EXIT_CONFIG, EXIT_TAKEN, DaemonTrouble
 from z2d.postgres.faults import PostgresTrouble
 from z2d.postgres.server import EmbeddedPostgres
 from z2d.store.migrations import SchemaRefused, migrate
+from z2d.wire import places
 from z2d.wire.errors import DatabaseUnavailable
 
 FIRST_WAIT_S = 1.0
@@ -50,7 +51,7 @@ async def reached(settings: Settings, *, needed: bool = True, beside: bool = Fal
         yield settings.database_url.get_secret_value()
         return
     folder = settings.state_dir / "postgres"
-    if beside and not state.is_locked(settings.state_dir):
+    if beside and not places.is_locked(settings.state_dir):
         raise DaemonTrouble(
             f"the z2d that answers does not work in {settings.state_dir}: run this as its account, or set "
             "Z2_STATE_DIR to its folder",

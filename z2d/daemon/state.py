@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from z2d.daemon.trouble import EXIT_CONFIG, EXIT_TAKEN, DaemonTrouble
+from z2d.wire.places import lock_file
 
 
 def prepare(state_dir: Path) -> None:
@@ -41,8 +42,7 @@ def locked(state_dir: Path) -> Iterator[None]:
 
     Raises DaemonTrouble with exit code 75 when another daemon holds it.
     """
-    path = state_dir / "lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(lock_file(state_dir), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,21 +56,6 @@ def locked(state_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def is_locked(state_dir: Path) -> bool:
-    """Whether a daemon holds the folder's lock at this moment. A folder that cannot be read is none of ours."""
-    try:
-        handle = os.open(state_dir / "lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
 
 
 def installation(state_dir: Path) -> str:

@@ -1,23 +1,15 @@
 """yt-dlp from the daemon's side: one call per job step, each run by a child process that serves it and ends.
 
-A child knows typed errors, can be killed at any moment and takes its memory with it. Importing yt-dlp takes half a
-second, so warm children wait, blocked on their input: two, because a job extracts and then downloads. After each use
-the store is filled up again.
-
-A request is one JSON line on the child's stdin, its answers are JSON lines on stdout (see `ytdlp_child`); what it or
-ffmpeg print on stderr become log lines.
+Here is what can be asked, and what is accepted as an answer; `ytdlp_children` keeps the children and speaks to them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import signal
 import stat
 import sys
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,18 +19,11 @@ from typing import Any, ClassVar
 from z2d.media.access import DIRECT, Access
 from z2d.media.faults import MediaFault
 from z2d.media.ffmpeg import Ffmpeg, Probe, extension_of, private_folder
-from z2d.media.installed import Stamp, ytdlp_stamp
-from z2d.media.process import Group, Limits, lines_of
-from z2d.wire.jobs import JobOptions, LogLevel
+from z2d.media.process import Limits
+from z2d.media.ytdlp_children import Children, Log, converse
+from z2d.wire.jobs import JobOptions
 from z2d.wire.lists import Listing, PlaylistOptions
 from z2d.wire.reasons import ErrorClass
-
-Log = Callable[[LogLevel, str, str], None]
-"""Takes level, source ("yt-dlp", "ffmpeg") and one line of text; must not block."""
-
-_ANSWER_LIMIT = 65536
-_LAST_WORDS = 3
-_FILL_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +56,11 @@ class FetchLimits:
     memory_bytes: int = 4 << 30
     """Of the child, and of each program it starts."""
 
+    @property
+    def of_children(self) -> Limits:
+        """What the system holds every process to."""
+        return Limits(memory_bytes=self.memory_bytes, file_bytes=self.max_bytes)
+
 
 class YtDlp:
     """The yt-dlp children of one daemon. An async context manager; one object serves all slots at once.
@@ -91,27 +81,24 @@ class YtDlp:
         limits: FetchLimits | None = None,
         spares: int = 2,
     ) -> None:
-        self._number_of_spares = spares
-        self._installation = installation
         self._ffmpeg = ffmpeg
         self._allow_private = allow_private
         self.limits = limits or FetchLimits()
-        self._spares: deque[tuple[Group, Stamp | None]] = deque()
-        self._filling = asyncio.Lock()
-        self._open = False
+        self._children = Children(
+            [sys.executable, "-I", "-X", "utf8", *self.child_arguments],
+            installation=installation,
+            limits=lambda: self.limits.of_children,
+            spares=spares,
+        )
 
     async def __aenter__(self) -> YtDlp:
-        self._open = True
-        await self._fill()
+        await self._children.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open = False
-        async with self._filling:
-            while self._spares:
-                await self._spares.popleft()[0].stop()
+        await self._children.close()
 
     async def adjust(self, *, limits: FetchLimits, allow_private: bool) -> None:
         """Go on with other limits. What runs ends as it began; everything that starts from now on has them."""
@@ -120,12 +107,7 @@ class YtDlp:
 
     async def renew(self) -> None:
         """Replace the warm children: what starts from now on has the yt-dlp that is installed now."""
-        async with self._filling:
-            old = list(self._spares)
-            self._spares.clear()
-        for child, _ in old:
-            await child.stop()
-        await self._fill()
+        await self._children.renew()
 
     async def extract(
         self, url: str, *, folder: Path, options: JobOptions, job_id: int, log: Log, access: Access = DIRECT
@@ -301,6 +283,11 @@ class YtDlp:
         progress: Callable[[Progress], None] | None = None,
     ) -> dict[str, Any]:
         """Let a child serve one request; its last answer."""
+
+        def heard(how_far: dict[str, Any]) -> None:
+            if progress is not None:
+                progress(Progress(**how_far))
+
         request |= {
             "folder": str(folder),
             "job_id": job_id,
@@ -311,88 +298,15 @@ class YtDlp:
             "cookies": access.cookies and str(access.cookies),
         }
         try:
-            async with asyncio.timeout(deadline_s), await self._take() as child:
-                return await _converse(child, request, log, progress, access)
+            async with asyncio.timeout(deadline_s), await self._children.take() as child:
+                return await converse(child, request, log, heard, access)
         except TimeoutError:
             message = f"{request['op']} did not finish within {deadline_s:.0f} s"
             raise MediaFault(ErrorClass.TIMEOUT, message) from None
         except OSError as error:
             raise MediaFault(ErrorClass.UNKNOWN, f"the yt-dlp child failed: {error}") from error
         finally:
-            await self._fill()
-
-    async def _take(self) -> Group:
-        """A warm child, or a new one. Those of a yt-dlp that has been updated meanwhile are of no use."""
-        now = ytdlp_stamp()
-        while self._spares:
-            child, warmed = self._spares.popleft()
-            if child.running and warmed == now:
-                return child
-            await child.stop()
-        return await self._start_child()
-
-    async def _fill(self) -> None:
-        """Warm as many children as are missing; a machine that cannot just now is no fault of the job."""
-        with contextlib.suppress(OSError):  # TimeoutError is one
-            async with asyncio.timeout(_FILL_S), self._filling:
-                while self._open and len(self._spares) < self._number_of_spares:
-                    before = ytdlp_stamp()
-                    self._spares.append((await self._start_child(), before))
-
-    async def _start_child(self) -> Group:
-        return await Group.start(
-            [sys.executable, "-I", "-X", "utf8", *self.child_arguments],
-            installation=self._installation,
-            limits=Limits(memory_bytes=self.limits.memory_bytes, file_bytes=self.limits.max_bytes),
-            stdin=True,
-        )
-
-
-async def _converse(
-    child: Group, request: dict[str, Any], log: Log, progress: Callable[[Progress], None] | None, access: Access
-) -> dict[str, Any]:
-    """Hand the request over and listen until the child has answered and ended."""
-    assert child.stdin is not None
-    told = access.without_secrets
-    last_words: deque[str] = deque(maxlen=_LAST_WORDS)
-
-    async def listen_to_stderr() -> None:
-        async for line in lines_of(child.stderr):
-            last_words.append(line)
-            log(LogLevel.DEBUG, "yt-dlp", told(line))
-
-    stderr = asyncio.create_task(listen_to_stderr(), name=f"stderr of the yt-dlp child of job {request['job_id']}")
-    try:
-        child.stdin.write(json.dumps(request).encode() + b"\n")
-        with contextlib.suppress(ConnectionError):  # a child that died has said why on stderr
-            await child.stdin.drain()
-        async for line in lines_of(child.stdout, _ANSWER_LIMIT):
-            answer: dict[str, Any] = json.loads(line)
-            match answer.pop("kind"):
-                case "log":
-                    log(LogLevel(answer["level"]), "yt-dlp", told(answer["text"]))
-                case "progress":
-                    if progress is not None:
-                        progress(Progress(**answer))
-                case "done":
-                    return answer
-                case "fault":
-                    message = told(answer["message"])
-                    raise MediaFault(ErrorClass(answer["error_class"]), message, answer["retry_after"])
-        code = await child.wait()
-        await stderr
-    finally:
-        stderr.cancel()
-    raise _silent_end(code, told(" | ".join(last_words)))
-
-
-def _silent_end(code: int, last_words: str) -> MediaFault:
-    """What it means that a child ended without an answer."""
-    if code == 128 + signal.SIGXFSZ:
-        return MediaFault(ErrorClass.TOO_LARGE, "a file grew beyond the size limit")
-    if code == 128 + signal.SIGXCPU:
-        return MediaFault(ErrorClass.TIMEOUT, "the processor time limit is used up")
-    return MediaFault(ErrorClass.UNKNOWN, f"the yt-dlp child ended with status {code}: {last_words}"[:2000])
+            await self._children.fill()
 
 
 def _own_file(folder: Path, name: str) -> Path:

@@ -1,10 +1,11 @@
-"""Where daemon and client meet when nobody says otherwise: state folder, socket and token file.
+"""Where daemon and client meet when nobody says otherwise: state folder, its lock, socket and token file.
 
 Standard library only: the command line reads this on every call.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,3 +53,30 @@ def socket_of_daemon(env: Mapping[str, str] = os.environ) -> Path:
 def token_file(env: Mapping[str, str] = os.environ) -> Path:
     """`Z2_TOKEN_FILE`, else `token` in the state folder."""
     return Path(env["Z2_TOKEN_FILE"]).absolute() if env.get("Z2_TOKEN_FILE") else state_dir(env) / "token"
+
+
+def lock_file(state_dir: Path) -> Path:
+    """The file that a daemon holds locked (flock) while it works in a state folder."""
+    return state_dir / "lock"
+
+
+def is_locked(state_dir: Path) -> bool | None:
+    """Whether a daemon works in a state folder at this moment; None where this account cannot tell.
+
+    Whoever would disturb a daemon has to take None for yes, whoever needs one has to take it for no.
+    """
+    try:
+        handle = os.open(lock_file(state_dir), os.O_RDWR | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return None
+    finally:
+        os.close(handle)
+    return False
