@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,13 @@ from z2d.wire.jobs import JobOptions, LogLevel
 from z2d.wire.lists import Listing
 
 LIMITS = FetchLimits(disk_reserve_bytes=1 << 20, stall_window_s=20, socket_timeout_s=10, memory_bytes=1 << 30)
+
+
+def session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 @pytest.fixture
@@ -72,6 +80,11 @@ class Job:
         await self.yt.fetch(self.info_json, url, target, max_bytes=max_bytes, job_id=self.id, log=self.log)
         return target.read_bytes()
 
+    def processes(self) -> list[int]:
+        """What runs for jobs: all but the program that forks them, and its leash."""
+        forks, all_of_them = self.yt._children.session, marked(self.yt._children._installation)
+        return [pid for pid in all_of_them if session_of(pid) not in (None, forks)]
+
     def files(self) -> list[str]:
         """Every file in the job's folder."""
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if not path.is_dir())
@@ -80,7 +93,7 @@ class Job:
 @pytest.fixture
 async def job(ffmpeg: Ffmpeg, tmp_path: Path) -> AsyncIterator[Job]:
     """A job that may use loopback."""
-    options = {"installation": ffmpeg.installation, "ffmpeg": ffmpeg, "limits": LIMITS, "spares": 0}
+    options = {"installation": ffmpeg.installation, "ffmpeg": ffmpeg, "limits": LIMITS, "ahead": False}
     async with YtDlp(allow_private=True, **options) as yt:
         yield Job(yt, tmp_path)
     assert marked(ffmpeg.installation) == []
@@ -100,5 +113,5 @@ class PublicLoopback(YtDlp):
 @pytest.fixture
 async def guarded(ffmpeg: Ffmpeg, tmp_path: Path) -> AsyncIterator[Job]:
     """A job that may not use private networks, except that 127.0.0.1 counts as public."""
-    async with PublicLoopback(installation=ffmpeg.installation, ffmpeg=ffmpeg, limits=LIMITS, spares=0) as yt:
+    async with PublicLoopback(installation=ffmpeg.installation, ffmpeg=ffmpeg, limits=LIMITS, ahead=False) as yt:
         yield Job(yt, tmp_path)

@@ -27,7 +27,7 @@ LOGIN = f"somebody:{CANARY}"
 @pytest.fixture
 async def fenced(ffmpeg: Ffmpeg, tmp_path: Path) -> AsyncIterator[Job]:
     """A job that may not use private networks: 127.0.0.1 is one."""
-    async with YtDlp(installation=ffmpeg.installation, ffmpeg=ffmpeg, limits=LIMITS, spares=0) as yt:
+    async with YtDlp(installation=ffmpeg.installation, ffmpeg=ffmpeg, limits=LIMITS, ahead=False) as yt:
         yield Job(yt, tmp_path)
 
 

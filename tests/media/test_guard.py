@@ -84,7 +84,7 @@ async def test_no_protocol_gets_past_the_guard(guarded: Job, private: Site, sche
 
 
 async def test_loopback_is_private_by_default(ffmpeg: Ffmpeg, site: Site, guarded: Job) -> None:
-    async with YtDlp(installation=ffmpeg.installation, ffmpeg=ffmpeg, spares=0) as yt:
+    async with YtDlp(installation=ffmpeg.installation, ffmpeg=ffmpeg, ahead=False) as yt:
         guarded.yt = yt
         with pytest.raises(MediaFault) as caught:
             await guarded.extract(site.url("/file.mp4"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from tests.support import eventually, fixture
 from z2d.media.faults import MediaFault
 from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.installed import ytdlp_stamp
-from z2d.media.process import marked
+from z2d.media.process import Limits, marked
 from z2d.media.ytdlp import YtDlp
 from z2d.wire.jobs import JobOptions, LogLevel
 from z2d.wire.reasons import ErrorClass
@@ -142,34 +144,39 @@ async def test_captions_and_pictures_are_fetched_with_a_limit(job: Job, site: Si
         assert caught.value.error_class is ErrorClass.TOO_LARGE
 
 
-def four(pids: list[int]) -> list[int]:
-    return pids if len(pids) == 4 else []
-
-
 async def test_another_ytdlp_on_the_disk_is_what_the_next_step_gets(
     ffmpeg: Ffmpeg, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Children that were warmed before an update do not serve after it; a job that runs keeps its child."""
+    """What was warmed before an update does not serve after it; a job that runs keeps its child."""
     async with YtDlp(installation=ffmpeg.installation, ffmpeg=ffmpeg, allow_private=True, limits=LIMITS) as yt:
-        warm = [child for child, _ in yt._children._spares]
-        held = await yt._children.take()
-        assert held in warm
+        children = yt._children
+        before = children.session
+        held = await children.serve(b'{"op": "extract"}', Limits())
+        assert children.session == before
         stamp = ytdlp_stamp()
         assert stamp is not None
         monkeypatch.setattr("z2d.media.ytdlp_children.ytdlp_stamp", lambda: (stamp[0] + 1, *stamp[1:]))
-        taken = await yt._children.take()
-        assert taken not in warm
-        assert held.running
+        await yt.adjust(limits=LIMITS, allow_private=True)
+        assert children.session != before
+        assert b"fault" in await held.stdout.read(), "it has served what it was asked, as well as it could"
         await held.stop()
-        await taken.stop()
     assert marked(ffmpeg.installation) == []
 
 
-async def test_spares_wait_and_are_replaced(ffmpeg: Ffmpeg, site: Site, tmp_path: Path) -> None:
+async def test_it_is_warm_before_the_first_job_and_serves_many_at_once(
+    ffmpeg: Ffmpeg, site: Site, tmp_path: Path
+) -> None:
     async with YtDlp(installation=ffmpeg.installation, ffmpeg=ffmpeg, allow_private=True, limits=LIMITS) as yt:
         job = Job(yt, tmp_path)
-        before = await eventually(lambda: four(marked(ffmpeg.installation)))  # two children, each on its leash
+        before = marked(ffmpeg.installation)
+        assert before
         await asyncio.gather(*(job.extract(site.url(path)) for path in ("/file.mp4", "/page", "/ldjson")))
-        after = await eventually(lambda: four(marked(ffmpeg.installation)))
-        assert not set(before) & set(after)
+        assert set(before) <= set(marked(ffmpeg.installation))
     assert marked(ffmpeg.installation) == []
+
+
+async def test_a_warm_program_that_was_killed_costs_no_job(job: Job, site: Site) -> None:
+    await job.extract(site.url("/file.mp4"))
+    for pid in marked(job.yt._children._installation):
+        os.kill(pid, signal.SIGKILL)
+    assert (await job.extract(site.url("/file.mp4")))["id"]

@@ -26,7 +26,7 @@ async def ytdlp() -> AsyncIterator[YtDlp]:
     installation = f"test-{uuid4().hex}"
     ffmpeg = Ffmpeg(site_media.ffmpeg(), installation)
     limits = FetchLimits(disk_reserve_bytes=1 << 20, socket_timeout_s=5)
-    async with YtDlp(installation=installation, ffmpeg=ffmpeg, allow_private=True, limits=limits, spares=0) as found:
+    async with YtDlp(installation=installation, ffmpeg=ffmpeg, allow_private=True, limits=limits, ahead=False) as found:
         yield found
     assert marked(installation) == []
 

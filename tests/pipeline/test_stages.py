@@ -41,7 +41,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     assert found is not None
     ffmpeg = Ffmpeg(found, INSTALLATION)
     limits = FetchLimits(disk_reserve_bytes=1 << 20)
-    async with YtDlp(installation=INSTALLATION, ffmpeg=ffmpeg, allow_private=True, limits=limits, spares=0) as ytdlp:
+    async with YtDlp(installation=INSTALLATION, ffmpeg=ffmpeg, allow_private=True, limits=limits, ahead=False) as ytdlp:
         yield Bench(tmp_path, Tools(ytdlp, ffmpeg, tmp_path / "library", INSTALLATION))
     assert not process.marked(INSTALLATION)
 

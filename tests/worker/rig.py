@@ -74,7 +74,9 @@ async def working(
     async with (
         Database.open(dsn) as db,
         LogWriter(db, bus=bus) as log_writer,
-        YtDlp(installation=installation, ffmpeg=ffmpeg, allow_private=allow_private, limits=limits, spares=0) as ytdlp,
+        YtDlp(
+            installation=installation, ffmpeg=ffmpeg, allow_private=allow_private, limits=limits, ahead=False
+        ) as ytdlp,
     ):
         worker = Worker(
             db,
@@ -178,7 +180,7 @@ async def killed(child: asyncio.subprocess.Process) -> None:
 
 
 def leftovers(state_dir: Path) -> list[int]:
-    """Processes that a job of this installation has left running (the warm spare child counts too)."""
+    """Processes that a job of this installation has left running (what forks yt-dlp's children counts too)."""
     return process.marked(installation_of(state_dir))
 
 

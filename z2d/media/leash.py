@@ -27,6 +27,8 @@ import sys
 import time
 
 _POLL_S = 0.02
+ASKS_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def session_members(session: int) -> list[int]:
@@ -55,13 +57,20 @@ def signal_all(pids: list[int], number: int) -> None:
             continue
 
 
-def _set_limits(fsize: int, data: int, cpu: int) -> None:
+def set_limits(fsize: int, data: int, cpu: int) -> None:
+    """Limit this process and all it starts: file size and memory in bytes, processor time in seconds; 0 = not."""
     wanted = ((resource.RLIMIT_FSIZE, fsize), (resource.RLIMIT_DATA, data), (resource.RLIMIT_CPU, cpu))
     for which, value in (*wanted, (resource.RLIMIT_CORE, 0)):
         if value or which == resource.RLIMIT_CORE:
             hard = resource.getrlimit(which)[1]
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(which, (value, value))
+
+
+def let_go(watch: int) -> bool:
+    """Whether z2 has let go of the leash."""
+    readable, _, _ = select.select([watch], [], [], 0)
+    return bool(readable) and not os.read(watch, 64)
 
 
 def _end_session(grace_s: float, watch: int) -> None:
@@ -77,25 +86,18 @@ def _end_session(grace_s: float, watch: int) -> None:
             signal_all(members, signal.SIGKILL)
         if members:
             time.sleep(_POLL_S)
-            readable, _, _ = select.select([watch], [], [], 0)
-            if readable and not os.read(watch, 64):
+            if let_go(watch):
                 until = 0.0
 
 
-def main(argv: list[str]) -> int:
-    """Start the program behind `--`, watch it, and leave an empty session."""
-    # The group gets these too; the leash has to outlive everybody else in it.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+def outlive_the_others() -> None:
+    """Signals that the whole group gets do not end the leash."""
+    for number in ASKS_TO_END:
         signal.signal(number, signal.SIG_IGN)
-    watch, grace_s = int(argv[0]), float(argv[1])
-    os.set_inheritable(watch, False)
-    _set_limits(*(int(text) for text in argv[2:5]))
-    defaults = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ]
-    try:
-        child = os.posix_spawnp(argv[6], argv[6:], os.environ, setsigdef=defaults)
-    except OSError as error:
-        sys.stderr.write(f"cannot start {argv[6]}: {error.strerror}\n")
-        return 127
+
+
+def watch_over(child: int, watch: int, grace_s: float) -> int:
+    """Wait until `child` ends or its end is asked for; leave an empty session. Its status, 128 + n for signal n."""
     ended = os.pidfd_open(child)
     poller = select.poll()
     poller.register(watch, select.POLLIN)
@@ -106,6 +108,20 @@ def main(argv: list[str]) -> int:
     _end_session(grace_s, watch)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return code if code >= 0 else 128 - code
+
+
+def main(argv: list[str]) -> int:
+    """Start the program behind `--`, watch it, and leave an empty session."""
+    outlive_the_others()
+    watch, grace_s = int(argv[0]), float(argv[1])
+    os.set_inheritable(watch, False)
+    set_limits(*(int(text) for text in argv[2:5]))
+    try:
+        child = os.posix_spawnp(argv[6], argv[6:], os.environ, setsigdef=[*ASKS_TO_END, *IGNORED_BY_PYTHON])
+    except OSError as error:
+        sys.stderr.write(f"cannot start {argv[6]}: {error.strerror}\n")
+        return 127
+    return watch_over(child, watch, grace_s)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from z2d.media import leash
 from z2d.media.faults import MediaFault
@@ -25,6 +26,7 @@ from z2d.wire.reasons import ErrorClass
 
 GRACE_S = 5.0
 MAX_LINE = 8192
+KILLED = signal.SIGKILL.value
 NOT_STARTED = 127
 """The status of a program that could not be started."""
 _PIECE = 65536
@@ -101,11 +103,41 @@ async def lines_of(stream: asyncio.StreamReader, limit: int = MAX_LINE) -> Async
         yield line
 
 
-class Group:
-    """A child program and everything it starts. Made by `Group.start`, ended by leaving its `async with` block."""
+class Leashed(Protocol):
+    """The leash of a session as it is seen from here; `asyncio.subprocess.Process` is one."""
 
-    def __init__(self, process: asyncio.subprocess.Process, leash_fd: int, grace_s: float) -> None:
-        self._process = process
+    @property
+    def pid(self) -> int:
+        """Of the leash, and so of the session."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """The status of the program; None while the leash lives, negative when it was killed itself."""
+        ...
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """What the program writes."""
+        ...
+
+    @property
+    def stderr(self) -> asyncio.StreamReader | None:
+        """Likewise."""
+        ...
+
+    async def wait(self) -> int:
+        """The `returncode`, once there is one."""
+        ...
+
+
+class Group:
+    """A child program and everything it starts. Made by `Group.start` or a `Nursery`, ended by leaving its block."""
+
+    def __init__(
+        self, process: Leashed, leash_fd: int, grace_s: float, *, release: Callable[[], None] = lambda: None
+    ) -> None:
+        self._process, self._release = process, release
         self._leash_fd = leash_fd
         self._grace_s = grace_s
         self._ended = False
@@ -113,7 +145,6 @@ class Group:
         assert process.stderr is not None
         self.stdout = process.stdout
         self.stderr = process.stderr
-        self.stdin = process.stdin
 
     @classmethod
     async def start(
@@ -124,10 +155,10 @@ class Group:
         job_id: int | None = None,
         limits: Limits = Limits(),
         cwd: Path | None = None,
-        stdin: bool = False,
+        stdin: int = asyncio.subprocess.DEVNULL,
         grace_s: float = GRACE_S,
     ) -> Group:
-        """Start `argv`. With `stdin` its input is a pipe (`group.stdin`), else it reads nothing.
+        """Start `argv`. Its input is the file descriptor `stdin`; without one it reads nothing.
 
         A program that cannot be found ends with status 127 and a line on stderr.
         """
@@ -138,7 +169,7 @@ class Group:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-I", "-S", leash.__file__, str(watched), str(grace_s)),
                     *(str(limits.file_bytes), str(limits.memory_bytes), str(limits.cpu_s), "--", *argv),
-                    stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
+                    stdin=stdin,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.PIPE,
                     cwd=cwd,
@@ -187,6 +218,7 @@ class Group:
         if not self._ended:
             self._ended = True
             os.close(self._leash_fd)
+            self._release()
 
     def _ask_politely(self) -> None:
         try:

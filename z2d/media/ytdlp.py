@@ -66,8 +66,9 @@ class YtDlp:
     """The yt-dlp children of one daemon. An async context manager; one object serves all slots at once.
 
     `ffmpeg` merges and checks downloads. `allow_private` opens private networks to jobs (tests, a media server at
-    home). `spares` is how many children are kept warm, at about 60 MB each. Every method raises `MediaFault` and
-    nothing else, and leaves no process behind, also when cancelled. Paths are absolute.
+    home). With `ahead` the program that forks the children (60 MB) is started at once, otherwise with the first job.
+    Every method raises `MediaFault` and nothing else, and leaves no process behind, also when cancelled. Paths are
+    absolute.
     """
 
     child_arguments: ClassVar[Sequence[str]] = ("-m", "z2d.media.ytdlp_child")
@@ -79,20 +80,19 @@ class YtDlp:
         ffmpeg: Ffmpeg,
         allow_private: bool = False,
         limits: FetchLimits | None = None,
-        spares: int = 2,
+        ahead: bool = True,
     ) -> None:
+        self._ahead = ahead
         self._ffmpeg = ffmpeg
         self._allow_private = allow_private
         self.limits = limits or FetchLimits()
         self._children = Children(
-            [sys.executable, "-I", "-X", "utf8", *self.child_arguments],
-            installation=installation,
-            limits=lambda: self.limits.of_children,
-            spares=spares,
+            [sys.executable, "-I", "-X", "utf8", *self.child_arguments], installation=installation
         )
 
     async def __aenter__(self) -> YtDlp:
-        await self._children.open()
+        if self._ahead:
+            await self._children.warm()
         return self
 
     async def __aexit__(
@@ -101,13 +101,9 @@ class YtDlp:
         await self._children.close()
 
     async def adjust(self, *, limits: FetchLimits, allow_private: bool) -> None:
-        """Go on with other limits. What runs ends as it began; everything that starts from now on has them."""
+        """Go on with other limits, and the yt-dlp that is installed now. What runs ends as it began."""
         self.limits, self._allow_private = limits, allow_private
-        await self.renew()
-
-    async def renew(self) -> None:
-        """Replace the warm children: what starts from now on has the yt-dlp that is installed now."""
-        await self._children.renew()
+        await self._children.warm()
 
     async def extract(
         self, url: str, *, folder: Path, options: JobOptions, job_id: int, log: Log, access: Access = DIRECT
@@ -298,15 +294,14 @@ class YtDlp:
             "cookies": access.cookies and str(access.cookies),
         }
         try:
-            async with asyncio.timeout(deadline_s), await self._children.take() as child:
-                return await converse(child, request, log, heard, access)
+            line = json.dumps(request).encode()
+            async with asyncio.timeout(deadline_s), await self._children.serve(line, self.limits.of_children) as child:
+                return await converse(child, job_id, log, heard, access)
         except TimeoutError:
             message = f"{request['op']} did not finish within {deadline_s:.0f} s"
             raise MediaFault(ErrorClass.TIMEOUT, message) from None
         except OSError as error:
             raise MediaFault(ErrorClass.UNKNOWN, f"the yt-dlp child failed: {error}") from error
-        finally:
-            await self._children.fill()
 
 
 def _own_file(folder: Path, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The yt-dlp child: imports yt-dlp, waits for one request on stdin, serves it, and ends.
+"""yt-dlp's side of things: a program that has yt-dlp warm, and forks a child for each request (see `forks`).
 
 Answers are JSON lines: {"kind": "log" | "progress" | "done" | "fault", ...}. They go to a copy of stdout; stdout
 itself is turned to stderr, so nothing that yt-dlp or ffmpeg print can pass for an answer. Everything a site can
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import select
 import sys
 import threading
 import time
@@ -31,7 +30,7 @@ from yt_dlp.networking.common import _REQUEST_HANDLERS
 from yt_dlp.postprocessor.sponsorblock import SponsorBlockPP
 from yt_dlp.utils import YoutubeDLError
 
-from z2d.media import listing
+from z2d.media import forks, listing
 from z2d.media.classify import classify
 from z2d.media.faults import MediaFault
 from z2d.media.feeds import teach_generic_extractor
@@ -339,7 +338,10 @@ def serve(line: bytes, answers: Answers, guard: ConnectGuard) -> None:
 
 
 def main() -> None:
-    """Warm up, wait for a request, serve it. End of input means that nobody wants this child any more."""
+    """Get warm. Then, in each child: serve its request, or say why not, and end."""
+    prepare_ytdlp()
+    warm_up()
+    line = forks.request()
     answers = Answers()
     guard = ConnectGuard()
 
@@ -353,12 +355,7 @@ def main() -> None:
         os._exit(1)  # threads of a failed download must not hold up the end
 
     sys.excepthook = last_word
-    prepare_ytdlp()
-    if not select.select([0], [], [], 0)[0]:  # a request that is there already is not kept waiting
-        warm_up()
-    line = sys.stdin.buffer.readline()
-    if line:
-        serve(line, answers, guard)
+    serve(line, answers, guard)
     sys.stdout.flush()
     os._exit(0)
 

@@ -1,11 +1,10 @@
-"""The children that run yt-dlp: kept warm, handed out for one request each, and spoken to.
+"""The children that run yt-dlp: forked for one request each, and listened to.
 
-A child knows typed errors, can be killed at any moment and takes its memory with it. Importing yt-dlp takes half a
-second, so warm children wait, blocked on their input: two, because a job extracts and then downloads. After each use
-the store is filled up again.
+A child knows typed errors, can be killed at any moment and takes its memory with it. Importing yt-dlp and compiling
+its patterns takes half a second and more, so one warm program does it once and forks the children (see `nursery`).
 
-A request is one JSON line on the child's stdin, its answers are JSON lines on stdout (see `ytdlp_child`); what it or
-ffmpeg print on stderr become log lines.
+A request is one line of JSON, its answers are JSON lines on stdout (see `ytdlp_child`); what the child or ffmpeg print
+on stderr become log lines.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import Any
 from z2d.media.access import Access
 from z2d.media.faults import MediaFault
 from z2d.media.installed import Stamp, ytdlp_stamp
+from z2d.media.nursery import Nursery, NurseryGone
 from z2d.media.process import Group, Limits, lines_of
 from z2d.wire.jobs import LogLevel
 from z2d.wire.reasons import ErrorClass
@@ -30,72 +30,65 @@ Log = Callable[[LogLevel, str, str], None]
 
 _ANSWER_LIMIT = 65536
 _LAST_WORDS = 3
-_FILL_S = 5.0
 
 
 class Children:
-    """The store of warm children. `argv` starts one; `limits` is asked for what holds at each start."""
+    """Where children come from. `argv` is the warm program; it is started when it is first needed, or by `warm`."""
 
-    def __init__(self, argv: Sequence[str], *, installation: str, limits: Callable[[], Limits], spares: int) -> None:
-        self._limits = limits
+    def __init__(self, argv: Sequence[str], *, installation: str) -> None:
         self._argv = argv
         self._installation = installation
-        self._number_of_spares = spares
-        self._spares: deque[tuple[Group, Stamp | None]] = deque()
-        self._filling = asyncio.Lock()
-        self._open = False
+        self._nursery: tuple[Nursery, Stamp | None] | None = None
+        self._starting = asyncio.Lock()
 
-    async def open(self) -> None:
-        """Begin to keep children warm."""
-        self._open = True
-        await self.fill()
+    async def serve(self, request: bytes, limits: Limits) -> Group:
+        """A child that serves this request. Raises OSError."""
+        try:
+            return await (await self._warmed()).child(request, limits=limits)
+        except NurseryGone:  # killed a moment ago: it is seen to be gone now
+            return await (await self._warmed()).child(request, limits=limits)
+
+    async def warm(self) -> None:
+        """Be ready for the next request with the yt-dlp that is installed now; if not now, then with that request."""
+        with contextlib.suppress(OSError):
+            await self._warmed()
 
     async def close(self) -> None:
-        """End those that wait, and warm no others."""
-        self._open = False
-        async with self._filling:
-            while self._spares:
-                await self._spares.popleft()[0].stop()
+        """End the warm program."""
+        async with self._starting:
+            await self._end()
 
-    async def renew(self) -> None:
-        """Replace those that wait."""
-        async with self._filling:
-            old = list(self._spares)
-            self._spares.clear()
-        for child, _ in old:
-            await child.stop()
-        await self.fill()
+    @property
+    def session(self) -> int | None:
+        """The session of the warm program."""
+        return self._nursery and self._nursery[0].session
 
-    async def take(self) -> Group:
-        """A warm child, or a new one. Those of a yt-dlp that has been updated meanwhile are of no use."""
-        now = ytdlp_stamp()
-        while self._spares:
-            child, warmed = self._spares.popleft()
-            if child.running and warmed == now:
-                return child
-            await child.stop()
-        return await self._start()
+    async def _warmed(self) -> Nursery:
+        """The program that forks; one that died, or has a yt-dlp that has been updated meanwhile, is replaced."""
+        async with self._starting:
+            now = ytdlp_stamp()
+            if self._nursery is not None:
+                nursery, stamp = self._nursery
+                if nursery.running and stamp == now:
+                    return nursery
+                await self._end()
+            nursery = await Nursery.start(self._argv, installation=self._installation)
+            self._nursery = nursery, now
+            return nursery
 
-    async def fill(self) -> None:
-        """Warm as many children as are missing; a machine that cannot just now is no fault of the job."""
-        with contextlib.suppress(OSError):  # TimeoutError is one
-            async with asyncio.timeout(_FILL_S), self._filling:
-                while self._open and len(self._spares) < self._number_of_spares:
-                    before = ytdlp_stamp()
-                    self._spares.append((await self._start(), before))
-
-    async def _start(self) -> Group:
-        return await Group.start(self._argv, installation=self._installation, limits=self._limits(), stdin=True)
+    async def _end(self) -> None:
+        if self._nursery is not None:
+            nursery, self._nursery = self._nursery[0], None
+            await nursery.stop()
 
 
 async def converse(
-    child: Group, request: dict[str, Any], log: Log, progress: Callable[[dict[str, Any]], None], access: Access
+    child: Group, job_id: int, log: Log, progress: Callable[[dict[str, Any]], None], access: Access
 ) -> dict[str, Any]:
-    """Hand the request over and listen until the child has answered and ended; its last answer.
+    """Listen until the child has answered and ended; its last answer.
 
     `progress` is told how far a download is (see `ytdlp.Progress`). Raises `MediaFault`.
     """
-    assert child.stdin is not None
     told = access.without_secrets
     last_words: deque[str] = deque(maxlen=_LAST_WORDS)
 
@@ -104,11 +97,8 @@ async def converse(
             last_words.append(line)
             log(LogLevel.DEBUG, "yt-dlp", told(line))
 
-    stderr = asyncio.create_task(listen_to_stderr(), name=f"stderr of the yt-dlp child of job {request['job_id']}")
+    stderr = asyncio.create_task(listen_to_stderr(), name=f"stderr of the yt-dlp child of job {job_id}")
     try:
-        child.stdin.write(json.dumps(request).encode() + b"\n")
-        with contextlib.suppress(ConnectionError):  # a child that died has said why on stderr
-            await child.stdin.drain()
         async for line in lines_of(child.stdout, _ANSWER_LIMIT):
             answer: dict[str, Any] = json.loads(line)
             match answer.pop("kind"):
