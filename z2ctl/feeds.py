@@ -24,7 +24,9 @@ from z2d.wire import errors
 if TYPE_CHECKING:
     import aiohttp
 
-PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
+SPREAD = (0.3, 1.7)
+"""Of a pause: wide, so that all clients of a daemon that was restarted do not come at once, not even with the first."""
 HEARTBEAT_S = 20.0
 CONNECT_S = 10.0
 LARGEST_MESSAGE = 32 * 1024 * 1024
@@ -111,7 +113,7 @@ async def _again_and_again(endpoint: Endpoint, once: Any) -> AsyncGenerator[Json
                 reason = "z2d closed the connection"
             except Offline as offline:
                 reason = str(offline)
-            pause = PAUSES_S[min(tries, len(PAUSES_S) - 1)] * random.uniform(0.7, 1.3)
+            pause = PAUSES_S[min(tries, len(PAUSES_S) - 1)] * random.uniform(*SPREAD)
             tries += 1
             yield {"type": "offline", "reason": reason, "retry_in_s": pause, "tries": tries}
             await asyncio.sleep(pause)

@@ -125,6 +125,6 @@ async def test_pauses_grow_and_differ(place: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(feeds, "PAUSES_S", (0.001, 0.002, 0.004))
     async with asyncio.timeout(20), aclosing(status_feed(Endpoint(place / "none.sock"))) as feed:
         pauses = [(await anext(feed))["retry_in_s"] for _ in range(9)]
-    assert pauses[0] < 0.0014
-    assert all(0.0028 <= pause <= 0.0052 for pause in pauses[2:])
+    assert pauses[0] <= 0.0017
+    assert all(0.0012 <= pause <= 0.0068 for pause in pauses[2:])
     assert len(set(pauses)) > 5

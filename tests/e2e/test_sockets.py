@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from contextlib import aclosing
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,8 @@ import pytest
 from tests.e2e.harness import Daemon
 from tests.site import Site
 from tests.support import eventually
+from z2ctl.client import Endpoint
+from z2ctl.feeds import log_feed
 
 
 async def follow(daemon: Daemon, path: str, until: str) -> list[dict[str, Any]]:
@@ -75,3 +78,36 @@ async def test_the_status_socket_resumes_or_starts_afresh(daemon: Daemon, site: 
     await asyncio.to_thread(daemon.start)
     again = await follow(daemon, f"/ws/jobs/status?since={seq}", "snapshot")
     assert again[-1]["type"] == "snapshot", "numbers of an older daemon cannot be resumed"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_fifty_clients_come_back_one_by_one_and_miss_nothing(daemon: Daemon, site: Site) -> None:
+    """A restart while all of them follow a job: they try again at different moments, so none of it is a storm."""
+    await asyncio.to_thread(daemon.start)
+    job = (await asyncio.to_thread(daemon.json, "submit", site.url("/slow.mp4?rate=700000")))["id"]
+    clients = 50
+    heard: list[list[int]] = [[] for _ in range(clients)]
+    waited = [0.0] * clients
+
+    async def client(number: int) -> None:
+        back = False
+        async with aclosing(log_feed(Endpoint(daemon.socket), job)) as feed:
+            async for message in feed:
+                if message["type"] == "offline" and not back:
+                    waited[number] += message["retry_in_s"]
+                elif message["type"] == "lines":
+                    back = back or waited[number] > 0
+                    heard[number] += [line["seq"] for line in message["lines"]]
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(clients):
+            group.create_task(client(number), name=f"client {number}")
+        await eventually(lambda: all(heard), 60, what="the first lines at every client")
+        await eventually(lambda: site.sent["/slow.mp4"] > 700_000, 60, what="the download is under way")
+        await asyncio.to_thread(daemon.stop, signal.SIGTERM)
+        await eventually(lambda: all(waited), 30, what="every client notices")
+        await asyncio.to_thread(daemon.start)
+    assert max(waited) - min(waited) > 1.0
+    whole = list(range(1, len(heard[0]) + 1))
+    assert all(seqs == whole for seqs in heard)

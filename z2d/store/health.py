@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from z2d.store.database import Database
+from z2d.store.pooler import is_pooled
 from z2d.store.queue import ALIVE_WITHIN_S
 
 _PING = "SELECT 1"
@@ -33,18 +34,15 @@ class Session(NamedTuple):
 
 
 _SESSION = """
-    SELECT clock_timestamp() AS now, pg_backend_pid() AS pid, (SELECT max(version) FROM schema_migrations) AS schema
+    SELECT clock_timestamp() AS now, (SELECT max(version) FROM schema_migrations) AS schema
 """
 
 
 async def session(db: Database) -> Session:
-    """Look through one connection.
-
-    A pooler such as pgbouncer gives us a process number of its own, which is not that of the server's process.
-    """
+    """Look through one connection."""
     async with db.connection() as connection:
         row = await connection.fetchrow(_SESSION)
-        return Session(row["now"], row["schema"], connection.get_server_pid() != row["pid"])
+        return Session(row["now"], row["schema"], await is_pooled(connection))
 
 
 class Stuck(NamedTuple):
