@@ -7,6 +7,9 @@ READY  := $(VENV)/.ready
 # most tests wait for something, so twice as many at once as there are processors
 AT_ONCE ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 
+# the tests start hundreds of processes: each would compile z2 anew where Python is told to keep no bytecode
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test test-all whisper-test check format docs pictures bench wheel deb systemd-test constraints clean
 
 help:            ## this list
@@ -50,8 +53,9 @@ docs: $(READY)   ## write the reference pages from the code
 pictures: $(READY) ## draw the pictures of the dashboard
 	@$(BIN)/python -m docs.pictures
 
-bench: $(READY)  ## what z2 costs: the daemon, many URLs at once, the log writer, the analysis
+bench: $(READY)  ## what z2 costs: the daemon, short jobs, many URLs at once, the log writer, the analysis
 	@$(BIN)/python -m bench.daemon
+	@$(BIN)/python -m bench.jobs
 	@$(BIN)/python -m bench.submit
 	@$(BIN)/python -m bench.logs
 	@$(BIN)/python -m bench.analysis_speed
