@@ -17,11 +17,11 @@ from rich.cells import chop_cells
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from z2ctl.tui.paint import Span, cells, drop_cells, highlight, width_of, wrap_words
 from z2ctl.tui.widgets.finding import Finding
+from z2ctl.tui.widgets.rolling import Rolling
 from z2ctl.tui.widgets.selecting import Selecting
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ LONGEST = 4000
 """Characters of one item that are drawn; the rest is named by its length. Copy and save keep all of it."""
 
 
-class LineView(Finding[T], Selecting, ScrollView, can_focus=True, inherit_bindings=False):
+class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=False):
     """See the module. Subclasses give `head`, `body` and `body_role` of an item."""
 
     DEFAULT_CSS = "LineView { height: 1fr; overflow-y: scroll; scrollbar-size: 1 1; }"
@@ -183,7 +183,7 @@ class LineView(Finding[T], Selecting, ScrollView, can_focus=True, inherit_bindin
         height = self._starts[-1] if self.wrapping else len(self.items)
         width = 0 if self.wrapping else self._widest
         self._held = True
-        self.virtual_size = Size(width, height)
+        self.resize_text(Size(width, height))
         self._held = False
 
     def _starts_of(self, index: int) -> int:
