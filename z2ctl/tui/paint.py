@@ -15,6 +15,7 @@ from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -173,24 +174,21 @@ class Painted(Widget):
 
     ALLOW_SELECT = False
 
-    _role_styles: dict[str, Style] | None = None
+    _styles_known: dict[tuple[str, str], Style] | None = None
+    _lines_known: dict[int, Strip] | None = None
 
     def notify_style_update(self) -> None:
         """Forget the colours: the theme, the focus or a class changed."""
-        self._role_styles = None
+        self._styles_known = self._lines_known = None
         super().notify_style_update()
+
+    # -- colours ---------------------------------------------------------------------------------------------------
 
     def role(self, name: str) -> Style:
         """The style of a role, or of several joined by spaces."""
-        cache = self._role_styles
-        if cache is None:
-            cache = self._role_styles = {}
-        style = cache.get(name)
-        if style is None:
-            style = Style()
-            for part in name.split():
-                style += self._component(f"z-{part}")
-            cache[name] = style
+        style = Style()
+        for part in name.split():
+            style += self._component(f"z-{part}")
         return style
 
     def _component(self, name: str) -> Style:
@@ -203,13 +201,89 @@ class Painted(Widget):
             color=color.rich_color if color else None, bgcolor=background.rich_color if background else None
         )
 
+    def _look(self, role: str, under: str) -> Style:
+        """A role on this widget's ground and on `under`. Kept, for Textual asks all ancestors for the ground."""
+        known = self._styles_known
+        if known is None:
+            known = self._styles_known = {}
+        style = known.get((role, under))
+        if style is None:
+            style = known[role, under] = self.rich_style + self.role(under) + self.role(role)
+        return style
+
+    # -- lines -----------------------------------------------------------------------------------------------------
+
+    def segments(self, spans: Iterable[Span], under: str = "") -> list[Segment]:
+        """The spans in their colours; `under` is a role laid under all (the cursor's row)."""
+        return [Segment(text, self._look(role, under)) for text, role in spans if text]
+
+    def padded(self, strip: Strip, width: int, under: str = "") -> Strip:
+        """The strip in exactly `width` cells."""
+        return strip.adjust_cell_length(width, self._look("", under))
+
     def strip(self, spans: Iterable[Span], width: int, under: str = "") -> Strip:
-        """The spans as one line of exactly `width` cells; `under` is a role laid under all (the cursor's row)."""
-        base = self.rich_style + self.role(under) if under else self.rich_style
-        segments = [Segment(text, base + self.role(role)) for text, role in spans if text]
-        return Strip(segments).adjust_cell_length(width, base)
+        """The spans as one line of exactly `width` cells."""
+        return self.padded(Strip(self.segments(spans, under)), width, under)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines as they may leave, those that did not change as they were.
+
+        For each painting Textual asks every widget on the screen for all of its lines. Its own way to answer sees to
+        borders, paddings and opacity, which painted widgets do not have, and makes new strips each time, whose cut and
+        joined forms must be made again too.
+        """
+        known = self._lines_known
+        if known is None:
+            known = self._lines_known = {}
+        for y in crop.line_range:
+            if y not in known:
+                known[y] = self._finished(y)
+        return [known[y].crop(crop.x, crop.right) for y in crop.line_range]
+
+    def _finished(self, y: int) -> Strip:
+        line, ground = self.render_line(y), self.background_colors[1]
+        for each in self.get_line_filters():
+            line = line.apply_filter(each, ground)
+        return line
+
+    def show_changes(self) -> None:
+        """Paint the lines that are others now, each up to where the blank begins that it and the one before end in."""
+        known = self._lines_known
+        width, height = self.size
+        if known is None:
+            self.refresh(self.size.region)
+            return
+        fresh, changed = {}, []
+        for y in range(height):
+            before, now = known.get(y), self._finished(y)
+            if now is not before:
+                fresh[y] = now
+                changed.append(Region(0, y, _unlike(before, now) if before is not None else width, 1))
+        if changed:
+            self.refresh(*changed)
+            known.update(fresh)
+
+    def _set_dirty(self, *regions: Region) -> None:
+        """Where Textual forgets what it drew, forget it too."""
+        super()._set_dirty(*regions)
+        known = self._lines_known
+        if known and regions:
+            for region in regions:
+                for y in region.line_range:
+                    known.pop(y, None)
+        else:
+            self._lines_known = None
 
     @property
     def ascii_only(self) -> bool:
         """Whether only ASCII may be drawn (`--ascii`)."""
         return bool(getattr(self.app, "ascii_only", False))
+
+
+def _unlike(one: Strip, other: Strip) -> int:
+    """The cells of two lines of one width up to the blank that both end in."""
+    width = one.cell_length
+    ends = [list(strip)[-1] for strip in (one, other) if strip]
+    if len(ends) < 2 or ends[0].style != ends[1].style or any(end.text.strip(" ") for end in ends):
+        return width
+    return width - min(len(end.text) for end in ends)

@@ -7,8 +7,6 @@ end; `finding` finds words in it. A hundred thousand items cost what the forty v
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,10 +20,12 @@ from textual.strip import Strip
 from z2ctl.tui.paint import Span, cells, drop_cells, highlight, width_of, wrap_words
 from z2ctl.tui.widgets.finding import Finding
 from z2ctl.tui.widgets.rolling import Rolling
+from z2ctl.tui.widgets.rows import Rows
 from z2ctl.tui.widgets.selecting import Selecting
 
 T = TypeVar("T")
 
+MOST_DRAWN = 400
 LONGEST = 4000
 """Characters of one item that are drawn; the rest is named by its length. Copy and save keep all of it."""
 
@@ -54,8 +54,9 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         self.new_below = 0
         self.wrapping = wrap
         self.word_wrap = False
-        self._starts: array[int] = array("l", [0])
-        self._widest = 0
+        self._rows = Rows()
+        self._drawn: dict[int, Strip] = {}
+        self._drawn_as: object = None
         self._held = False
 
     # -- what an item is -------------------------------------------------------------------------------------------
@@ -111,11 +112,10 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
             self.matches.extend(i for i in range(first, len(self.items)) if self._found(self.items[i]))
         if self.following:
             self._to_end()
-            self.refresh()
         else:
             self.new_below += len(items)
-            if self._starts_of(first) < self.scroll_offset.y + self.size.height:
-                self.refresh()
+        if self._row_of(first) < self.scroll_offset.y + self.size.height:
+            self.show_changes()  # again if it moved too: then there is nothing left to show
         self._say()
 
     def prepend(self, items: Sequence[T]) -> None:
@@ -165,42 +165,22 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         return wrap_words(body, width) if self.word_wrap else chop_cells(body, width) or [""]
 
     def _measure(self, first: int = 0) -> None:
+        """Take up the items from `first` on."""
+        if first == 0:
+            self._drawn.clear()
         if self.wrapping:
-            starts = self._starts
-            del starts[first + 1 :]
-            if not starts:
-                starts.append(0)
-            row = starts[-1]
-            for item in self.items[first:]:
-                row += len(self.rows_of(item))
-                starts.append(row)
-            self._widest = 0
+            self._rows.wrapped((len(self.rows_of(item)) for item in self.items[first:]), first)
         else:
-            if first == 0:
-                self._widest = 0
-            for item in self.items[first:]:
-                self._widest = max(self._widest, self.head_width(item) + cells(self._shown(item)))
-        height = self._starts[-1] if self.wrapping else len(self.items)
-        width = 0 if self.wrapping else self._widest
+            self._rows.single((self.head_width(item) + cells(self._shown(item)) for item in self.items[first:]), first)
         self._held = True
-        self.resize_text(Size(width, height))
+        self.resize_text(self._rows.size)
         self._held = False
 
-    def _starts_of(self, index: int) -> int:
-        return self._starts[index] if self.wrapping else index
-
     def _row_of(self, index: int) -> int:
-        return self._starts_of(min(index, len(self.items)))
-
-    def _item_at(self, row: int) -> tuple[int, int]:
-        """The item drawn on a row of the whole text, and which of its lines."""
-        if not self.wrapping:
-            return row, 0
-        index = bisect_right(self._starts, row) - 1
-        return index, row - self._starts[index]
+        return self._rows.start(min(index, len(self.items)))
 
     def _top_item(self) -> int:
-        return min(self._item_at(self.scroll_offset.y)[0], max(0, len(self.items) - 1))
+        return min(self._rows.at(self.scroll_offset.y)[0], max(0, len(self.items) - 1))
 
     def _place(self, item: T) -> int | None:
         try:
@@ -213,7 +193,7 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         if not self.items:
             return []
         first = self._top_item()
-        last = self._item_at(min(self.virtual_size.height, self.scroll_offset.y + self.size.height) - 1)[0]
+        last = self._rows.at(min(self.virtual_size.height, self.scroll_offset.y + self.size.height) - 1)[0]
         return self.items[first : last + 1]
 
     # -- moving ----------------------------------------------------------------------------------------------------
@@ -253,7 +233,7 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         self.following = False
         if self.cursor is None and self.items:
             self.cursor = min(
-                len(self.items) - 1, self._item_at(self.scroll_offset.y + max(0, self.size.height - 1))[0]
+                len(self.items) - 1, self._rows.at(self.scroll_offset.y + max(0, self.size.height - 1))[0]
             )
         self.refresh()
         self._say()
@@ -315,7 +295,6 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         self._relayout(top)
 
     def _relayout(self, top: int) -> None:
-        self._starts = array("l", [0])
         self._measure()
         if self.following:
             self._to_end()
@@ -332,13 +311,29 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
     def _say(self) -> None:
         self.post_message(self.Moved(self))
 
+    def notify_style_update(self) -> None:
+        """Other colours: draw again."""
+        self._drawn_as = None
+        super().notify_style_update()
+
     def render_line(self, y: int) -> Strip:
-        """One visible line."""
-        width = self.size.width
+        """One visible line. Rows are kept as they were drawn: a log that follows draws one and moves the others up."""
+        drawn_as = (self.size.width, self.scroll_offset.x, self.cursor, self.has_focus, self.pattern, self.text_selection)
+        if drawn_as != self._drawn_as or len(self._drawn) > MOST_DRAWN:
+            self._drawn_as = drawn_as
+            self._drawn.clear()
         row = y + self.scroll_offset.y
         if not 0 <= row < self.virtual_size.height or not self.items:
-            return self.strip([Span(f" {self.empty_words}", "dim")] if y == 0 and not self.items else (), width)
-        index, part = self._item_at(row)
+            words = [Span(f" {self.empty_words}", "dim")] if y == 0 and not self.items else ()
+            return self.strip(words, self.size.width)
+        strip = self._drawn.get(row)
+        if strip is None:
+            strip = self._drawn[row] = self._draw(row)
+        return strip
+
+    def _draw(self, row: int) -> Strip:
+        width = self.size.width
+        index, part = self._rows.at(row)
         if index >= len(self.items):
             return self.strip((), width)
         item = self.items[index]
@@ -379,7 +374,7 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
 
     def row_text(self, row: int) -> str:
         """What stands on a row of the whole text."""
-        index, part = self._item_at(row)
+        index, part = self._rows.at(row)
         item = self.items[index]
         head = width_of(self.head(item)) * " " if part else "".join(span.text for span in self.head(item))
         return head + self._piece(item, part)[0]
@@ -402,7 +397,7 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         """Put the cursor where the mouse is; a double click chooses."""
         row = event.y + self.scroll_offset.y
         if 0 <= row < self.virtual_size.height and self.items:
-            index = self._item_at(row)[0]
+            index = self._rows.at(row)[0]
             self.move_cursor(index)
             if event.chain == 2:
                 self.post_message(self.Chosen(self, index))

@@ -207,7 +207,7 @@ class LogView(LineView[Entry]):
         if self.following:
             state = [Span("following", "bold")]
         else:
-            below = len(self.items) - 1 - self._item_at(self.scroll_offset.y + max(0, self.size.height - 1))[0]
+            below = len(self.items) - 1 - self._rows.at(self.scroll_offset.y + max(0, self.size.height - 1))[0]
             state = [Span("paused", "warning bold")]
             if self.new_below and below > 0:
                 state.append(Span(f" · {self.new_below} new below", "warning"))

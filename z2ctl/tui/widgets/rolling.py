@@ -15,11 +15,13 @@ from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar
 
+from z2ctl.tui.paint import Painted
+
 STEPS = 8
 """The places of a bar's ends in one cell; Textual draws them with eighths of a block."""
 
 
-class Rolling(ScrollView):
+class Rolling(Painted, ScrollView):
     """See the module. The owner of the text calls `resize_text` and never sets `virtual_size`."""
 
     virtual_size = Reactive(Size(0, 0), repaint=False)
@@ -45,7 +47,7 @@ class Rolling(ScrollView):
     def _scrolled(self, old_value: float, new_value: float) -> None:
         self._show_place()
         if round(old_value) != round(new_value):
-            self.refresh(self.size.region)
+            self.show_changes()
 
     def _show_place(self) -> None:
         if self.show_vertical_scrollbar:

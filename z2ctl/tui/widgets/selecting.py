@@ -30,7 +30,11 @@ class Selecting(Painted):
         span = selection.get_span(row) if selection is not None else None
         if span is not None:
             spans = _over(spans, span[0], None if span[1] < 0 else span[1])
-        return self.strip(spans, width, under).apply_offsets(0, row)
+        segments = self.segments(spans, under)
+        if not segments:
+            return self.strip((), width, under).apply_offsets(0, row)
+        # the blank behind the text has no place of its own: the mouse there is behind the text
+        return self.padded(Strip(segments).apply_offsets(0, row), width, under)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The text that is selected, and what ends it."""
