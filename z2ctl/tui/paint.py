@@ -8,7 +8,7 @@ title or a log line contains can ever be read as markup.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -235,32 +235,28 @@ class Painted(Widget):
         known = self._lines_known
         if known is None:
             known = self._lines_known = {}
-        for y in crop.line_range:
-            if y not in known:
-                known[y] = self._finished(y)
+        if missing := [y for y in crop.line_range if y not in known]:
+            known.update(self._finished(missing))
         return [known[y].crop(crop.x, crop.right) for y in crop.line_range]
 
-    def _finished(self, y: int) -> Strip:
-        line, ground = self.render_line(y), self.background_colors[1]
-        for each in self.get_line_filters():
-            line = line.apply_filter(each, ground)
-        return line
+    def _finished(self, lines: Iterable[int]) -> Iterator[tuple[int, Strip]]:
+        filters, ground = self.get_line_filters(), self.background_colors[1]
+        for y in lines:
+            line = self.render_line(y)
+            for each in filters:
+                line = line.apply_filter(each, ground)
+            yield y, line
 
     def show_changes(self) -> None:
         """Paint the lines that are others now, each up to where the blank begins that it and the one before end in."""
         known = self._lines_known
-        width, height = self.size
         if known is None:
             self.refresh(self.size.region)
             return
-        fresh, changed = {}, []
-        for y in range(height):
-            before, now = known.get(y), self._finished(y)
-            if now is not before:
-                fresh[y] = now
-                changed.append(Region(0, y, _unlike(before, now) if before is not None else width, 1))
-        if changed:
-            self.refresh(*changed)
+        width, height = self.size
+        fresh = {y: line for y, line in self._finished(range(height)) if line is not known.get(y)}
+        if fresh:
+            self.refresh(*(Region(0, y, _unlike(known.get(y), line, width), 1) for y, line in fresh.items()))
             known.update(fresh)
 
     def _set_dirty(self, *regions: Region) -> None:
@@ -280,10 +276,11 @@ class Painted(Widget):
         return bool(getattr(self.app, "ascii_only", False))
 
 
-def _unlike(one: Strip, other: Strip) -> int:
+def _unlike(one: Strip | None, other: Strip, width: int) -> int:
     """The cells of two lines of one width up to the blank that both end in."""
-    width = one.cell_length
-    ends = [list(strip)[-1] for strip in (one, other) if strip]
-    if len(ends) < 2 or ends[0].style != ends[1].style or any(end.text.strip(" ") for end in ends):
+    if not one or not other:
+        return width
+    ends = next(reversed(one)), next(reversed(other))
+    if ends[0].style != ends[1].style or any(end.text.strip(" ") for end in ends):
         return width
     return width - min(len(end.text) for end in ends)

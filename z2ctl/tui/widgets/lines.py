@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from rich.cells import chop_cells
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -26,6 +26,7 @@ from z2ctl.tui.widgets.selecting import Selecting
 T = TypeVar("T")
 
 MOST_DRAWN = 400
+"""Rows that are kept as they were drawn."""
 LONGEST = 4000
 """Characters of one item that are drawn; the rest is named by its length. Copy and save keep all of it."""
 
@@ -56,7 +57,6 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         self.word_wrap = False
         self._rows = Rows()
         self._drawn: dict[int, Strip] = {}
-        self._drawn_as: object = None
         self._held = False
 
     # -- what an item is -------------------------------------------------------------------------------------------
@@ -110,12 +110,13 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         self._measure(first)
         if self.pattern:
             self.matches.extend(i for i in range(first, len(self.items)) if self._found(self.items[i]))
+        top = self.scroll_offset.y
         if self.following:
             self._to_end()
         else:
             self.new_below += len(items)
-        if self._row_of(first) < self.scroll_offset.y + self.size.height:
-            self.show_changes()  # again if it moved too: then there is nothing left to show
+        if top == self.scroll_offset.y and self._row_of(first) < top + self.size.height:
+            self.show_changes()  # going to the end shows them too
         self._say()
 
     def prepend(self, items: Sequence[T]) -> None:
@@ -312,22 +313,32 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         self.post_message(self.Moved(self))
 
     def notify_style_update(self) -> None:
-        """Other colours: draw again."""
-        self._drawn_as = None
+        """Other colours: draw all rows again."""
+        self._drawn.clear()
         super().notify_style_update()
+
+    def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
+        """Draw some rows again."""
+        for row in range(y_start, y_start + line_count):
+            self._drawn.pop(row, None)
+        super().refresh_lines(y_start, line_count)
+
+    def _set_dirty(self, *regions: Region) -> None:
+        """Draw all rows again, unless it is only about where they stand."""
+        super()._set_dirty(*regions)
+        if not regions:
+            self._drawn.clear()
 
     def render_line(self, y: int) -> Strip:
         """One visible line. Rows are kept as they were drawn: a log that follows draws one and moves the others up."""
-        drawn_as = (self.size.width, self.scroll_offset.x, self.cursor, self.has_focus, self.pattern, self.text_selection)
-        if drawn_as != self._drawn_as or len(self._drawn) > MOST_DRAWN:
-            self._drawn_as = drawn_as
-            self._drawn.clear()
         row = y + self.scroll_offset.y
         if not 0 <= row < self.virtual_size.height or not self.items:
             words = [Span(f" {self.empty_words}", "dim")] if y == 0 and not self.items else ()
             return self.strip(words, self.size.width)
         strip = self._drawn.get(row)
         if strip is None:
+            if len(self._drawn) > MOST_DRAWN:
+                self._drawn.clear()
             strip = self._drawn[row] = self._draw(row)
         return strip
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar
@@ -37,14 +37,13 @@ class Rolling(Painted, ScrollView):
         self._show_place()
 
     def watch_scroll_x(self, old_value: float, new_value: float) -> None:
-        """Paint what is seen now."""
-        self._scrolled(old_value, new_value)
+        """Every line is another one."""
+        self._show_place()
+        if round(old_value) != round(new_value):
+            self.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Paint what is seen now."""
-        self._scrolled(old_value, new_value)
-
-    def _scrolled(self, old_value: float, new_value: float) -> None:
+        """Lines moved up or down."""
         self._show_place()
         if round(old_value) != round(new_value):
             self.show_changes()
@@ -57,16 +56,23 @@ class Rolling(Painted, ScrollView):
 
 
 def _tell(bar: ScrollBar, whole: int, position: float) -> None:
-    """Bring a bar's numbers up to date, and paint it if they show."""
+    """Bring a bar's numbers up to date, and paint of it what shows."""
     before = thumb(bar)
     bar.set_reactive(ScrollBar.window_virtual_size, whole)
     bar.set_reactive(ScrollBar.position, bar.validate_position(position))
-    if thumb(bar) != before:
+    after = thumb(bar)
+    if before == after:
+        return
+    if before is None or after is None or not bar.vertical:
         bar.refresh()
+        return
+    for old, new in zip(before, after, strict=True):
+        first, last = sorted((old // STEPS, new // STEPS))
+        bar.refresh(Region(0, first, bar.size.width, last + 1 - first))
 
 
 def thumb(bar: ScrollBar) -> tuple[int, int] | None:
-    """Where the moving part of a bar begins and ends, in steps; None when there is none. As `ScrollBarRender` has it."""
+    """Where a bar's moving part begins and ends, in steps, as `ScrollBarRender` has it; None when there is none."""
     size = bar.size.height if bar.vertical else bar.size.width
     whole, window = ceil(bar.window_virtual_size), ceil(bar.window_size)
     if not size or not whole or not window or window >= whole or size == whole:
