@@ -169,6 +169,31 @@ class Palette(App[T]):
     COMPONENT_CLASSES = ROLES  # type: ignore[assignment]
 
 
+class Kept(Widget):
+    """A widget that only holds others: what it has to draw, blank and a border, is kept until it is another.
+
+    For each painting Textual asks every widget on the screen for all of its lines, also what lies below others.
+    """
+
+    _lines_kept: tuple[Region, list[Strip]] | None = None
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The same lines as before."""
+        kept = self._lines_kept
+        if kept is None or kept[0] != crop:
+            kept = self._lines_kept = (crop, super().render_lines(crop))
+        return kept[1]
+
+    def notify_style_update(self) -> None:
+        """Other colours."""
+        self._lines_kept = None
+        super().notify_style_update()
+
+    def _set_dirty(self, *regions: Region) -> None:
+        super()._set_dirty(*regions)
+        self._lines_kept = None
+
+
 class Painted(Widget):
     """A widget that turns spans into strips in the colours of the theme; its app is a `Palette`."""
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Container, Vertical
+from textual.containers import Vertical
 
 from z2ctl import text as words
 from z2ctl.tui import documents, keymap, work
 from z2ctl.tui.jobs import Change, Job
-from z2ctl.tui.paint import Span
+from z2ctl.tui.paint import Kept, Span
 from z2ctl.tui.screens.listing import Listing
 from z2ctl.tui.state import Phase
 from z2ctl.tui.throttle import Debounce, Throttle
@@ -24,7 +24,11 @@ from z2ctl.tui.widgets.panes import FindInput, LogPane
 from z2d.wire import errors
 
 
-class ListBox(Vertical):
+class Part(Kept, Vertical):
+    """Some parts of the screen together."""
+
+
+class ListBox(Part):
     """The tabs, the search line and the list: what zooms as one."""
 
     ALLOW_MAXIMIZE = True
@@ -71,13 +75,13 @@ class Dashboard(Listing):
         self.log_pane = LogPane()
         yield self.active_rule
         yield self.active
-        with Container(id="main"):
+        with Part(id="main"):
             with ListBox(id="list"):
                 yield self.tabs
                 yield self.search
                 yield self.table
-            with Vertical(id="side"):
-                with Vertical(id="about"):
+            with Part(id="side"):
+                with Part(id="about"):
                     yield self.about_rule
                     yield self.about
                 yield self.log_pane

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from z2ctl.tui import keymap
-from z2ctl.tui.paint import Span
+from z2ctl.tui.paint import Kept, Span
 from z2ctl.tui.widgets.bars import Rule
 from z2ctl.tui.widgets.doc_view import DocView
 from z2ctl.tui.widgets.lines import LineView
@@ -80,7 +80,7 @@ class SaveLogWanted(Message):
     lines: int
 
 
-class ViewPane(Vertical):
+class ViewPane(Kept, Vertical):
     """Title, view, find line, and the keys both kinds of view share."""
 
     DEFAULT_CSS = "ViewPane { height: 1fr; }"
