@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
 
+import pytest
+from rich.cells import cell_len
 from textual.app import ComposeResult
+from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.widget import Widget
 
 from z2ctl.tui.paint import Palette
 from z2ctl.tui.widgets.log_view import KEPT, Entry, LogView
 from z2ctl.tui.widgets.panes import LogPane
+from z2ctl.tui.widgets.rows import Rows
 
 
 def entries(first: int, last: int, level: str = "INFO", text: str = "line {}") -> list[Entry]:
@@ -195,3 +203,88 @@ async def test_two_hundred_thousand_lines_stay_smooth() -> None:
         began = time.process_time()
         assert view.find("line 19999") == 11
         assert time.process_time() - began < 1.0
+
+
+def cells_of(lines: Iterable[Strip]) -> list[list[tuple[str, object]]]:
+    """What stands in each cell and how it looks; the second cell of a wide sign is empty."""
+    return [
+        [
+            (part, (style.color, style.bgcolor, style.bold, style.dim, style.reverse) if style else None)
+            for text, style, _ in line
+            for sign in text
+            for part in (sign, "")[: cell_len(sign)]
+        ]
+        for line in lines
+    ]
+
+
+async def test_what_is_painted_of_a_log_that_grows_is_all_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line by line, cell by cell: what is not painted looks as before, and what is kept looks as if drawn again."""
+    chance, painted = Random(8), list[Region]()
+    async with shell((60, 12)) as (pilot, view):
+        whole = Region(0, 0, *view.size)
+        refresh = view.refresh
+
+        def noted(*regions: Region, **options: Any) -> Widget:
+            painted.extend(regions or [whole])
+            return refresh(*regions, **options)
+
+        monkeypatch.setattr(view, "refresh", noted)
+        texts = ("", "short", "東京の夜景 " * 9, "a line that is longer than the pane is wide " * 3, "   ", "end ")
+        for _ in range(40):
+            await pilot.pause()
+            painted.clear()
+            before = cells_of(view.render_lines(whole))
+            deed = chance.randrange(12)
+            if deed == 0:
+                view.pause()
+            elif deed < 3:
+                view.step(chance.randint(-6, 6))
+            elif deed == 3:
+                view.set_wrap(not view.wrapping)
+            elif deed == 4:
+                view.find(chance.choice(["", "line", "夜"]))
+            elif deed == 5:
+                view.sideways(chance.choice([-8, 8]))
+            else:
+                view.follow()
+                painted.clear()
+                before = cells_of(view.render_lines(whole))
+                lines = [chance.choice(texts) for _ in range(chance.randint(1, 3))]
+                view.add([Entry(view.last_seq + n, 1.0, "INFO", "", "", text) for n, text in enumerate(lines, 1)])
+            after = cells_of(view.render_lines(whole))
+            for y, (old, new) in enumerate(zip(before, after, strict=True)):
+                for x in range(whole.width):
+                    assert old[x] == new[x] or any(region.contains(x, y) for region in painted), (deed, x, y)
+            refresh()
+            assert cells_of(view.render_lines(whole)) == after, deed
+
+
+async def test_a_log_that_grows_lays_nothing_out_and_its_bar_is_right() -> None:
+    layouts: list[object] = []
+    async with shell() as (pilot, view):
+        view.add(entries(1, 30))
+        await pilot.pause()
+        view.screen.screen_layout_refresh_signal.subscribe(view, layouts.append, immediate=True)
+        bar, whole = view.vertical_scrollbar, Region(0, 0, 1, view.size.height)
+        for start in range(31, 200, 21):
+            view.add(entries(start, start + 20))
+            await pilot.pause()
+            shown = cells_of(bar.render_lines(whole))
+            bar.refresh()
+            assert shown == cells_of(bar.render_lines(whole)), start
+        assert not layouts
+
+
+def test_rows_know_their_items() -> None:
+    rows, heights = Rows(), [1, 3, 1, 2]
+    rows.wrapped(heights[:2])
+    rows.wrapped(heights[2:], 2)
+    places = [(index, part) for index, height in enumerate(heights) for part in range(height)]
+    assert [rows.at(row) for row in range(7)] == places
+    assert [rows.start(index) for index in range(5)] == [0, 1, 4, 5, 7]
+    assert rows.size == (0, 7)
+    rows.single([5, 9])
+    rows.single([7], 2)
+    assert [rows.at(row) for row in range(3)] == [(0, 0), (1, 0), (2, 0)]
+    assert rows.size == (9, 3)

@@ -19,6 +19,10 @@ from tests.tui.terminal import Terminal, dashboard_on, fake_daemon
 
 pytestmark = pytest.mark.slow
 
+CORE = 0.03
+"""The share of one core that the dashboard may take, whatever goes on."""
+ROOM = 2
+"""The same work costs more processor time on a machine that is busy with other things."""
 LEFT = b"\x1b[?1049l"
 CURSOR = b"\x1b[?25h"
 OWN_SEQUENCES = re.compile(
@@ -34,13 +38,13 @@ def settled(terminal: Terminal) -> None:
 
 def test_an_idle_dashboard_writes_nothing(socket: Path, tmp_path: Path) -> None:
     with (
-        fake_daemon(socket, "--bars", "0", "--jobs", "2000"),
+        fake_daemon(socket, "--bars", "0", "--jobs", "10000"),
         dashboard_on(socket, (120, 40), home=tmp_path) as terminal,
     ):
         settled(terminal)
         rate, share = terminal.rates(5)
         assert rate == 0
-        assert share < 0.05
+        assert share < CORE
         assert terminal.memory() < 80
 
 
@@ -51,7 +55,7 @@ def test_two_bars_cost_little(socket: Path, tmp_path: Path, size: tuple[int, int
         time.sleep(2.0)  # the first paints are over
         rate, share = terminal.rates(4)
         assert 100 < rate < most
-        assert share < 0.10
+        assert share < ROOM * CORE
 
 
 def test_bars_and_a_log_cost_at_most_twenty_kilobytes_a_second(socket: Path, tmp_path: Path) -> None:
@@ -63,7 +67,7 @@ def test_bars_and_a_log_cost_at_most_twenty_kilobytes_a_second(socket: Path, tmp
         time.sleep(2.0)
         rate, share = terminal.rates(4)
         assert 3000 < rate < 20_000
-        assert share < 0.15
+        assert share < ROOM * CORE
 
 
 def test_the_list_below_an_open_job_writes_nothing(socket: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ LONGEST = 4000
 class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=False):
     """See the module. Subclasses give `head`, `body` and `body_role` of an item."""
 
-    DEFAULT_CSS = "LineView { height: 1fr; overflow-y: scroll; scrollbar-size: 1 1; }"
+    DEFAULT_CSS = "LineView { height: 1fr; overflow: hidden scroll; scrollbar-size: 1 1; }"
 
     @dataclass
     class Moved(Message):

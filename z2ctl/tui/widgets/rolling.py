@@ -1,9 +1,8 @@
 """A scroll view whose text grows while one looks at it, at the cost of the lines that changed and no more.
 
-For Textual a text that became one line longer is a widget of another size: it lays the whole screen out again, and
-paints the scroll bars because a number in them is another one. Here a layout happens only when a bar comes or goes,
-and a bar is painted only when it looks different. With a log of two lines a second that was more than half of what
-the dashboard cost.
+For Textual a text that became one line longer is a widget of another size: it lays the whole screen out again, paints
+it once for that and once more for what moved, and paints the scroll bar because a number in it is another one. Here
+the bar is always there, so that a longer text changes no layout, and of the bar is painted what looks different.
 """
 
 from __future__ import annotations
@@ -22,23 +21,20 @@ STEPS = 8
 
 
 class Rolling(Painted, ScrollView):
-    """See the module. The owner of the text calls `resize_text` and never sets `virtual_size`."""
+    """See the module. A view says `resize_text` and does not set `virtual_size`; it overflows `hidden scroll`."""
 
     virtual_size = Reactive(Size(0, 0), repaint=False)
     """The size of the whole text; unlike that of other widgets it is nothing that a layout needs to know."""
 
     def resize_text(self, size: Size) -> None:
         """The text is so large now; a place that is no longer in it becomes its nearest."""
-        if size == self.virtual_size:
-            return
-        self.virtual_size = size
-        self._refresh_scrollbars()
-        self.scroll_x, self.scroll_y = self.scroll_x, self.scroll_y  # setting it checks it against the new size
-        self._show_place()
+        if size != self.virtual_size:
+            self.virtual_size = size
+            self.scroll_x, self.scroll_y = self.scroll_x, self.scroll_y  # setting it checks it against the new size
+            self._show_place()
 
     def watch_scroll_x(self, old_value: float, new_value: float) -> None:
         """Every line is another one."""
-        self._show_place()
         if round(old_value) != round(new_value):
             self.refresh()
 
@@ -49,32 +45,26 @@ class Rolling(Painted, ScrollView):
             self.show_changes()
 
     def _show_place(self) -> None:
-        if self.show_vertical_scrollbar:
-            _tell(self.vertical_scrollbar, self.virtual_size.height, self.scroll_y)
-        if self.show_horizontal_scrollbar:
-            _tell(self.horizontal_scrollbar, self.virtual_size.width, self.scroll_x)
-
-
-def _tell(bar: ScrollBar, whole: int, position: float) -> None:
-    """Bring a bar's numbers up to date, and paint of it what shows."""
-    before = thumb(bar)
-    bar.set_reactive(ScrollBar.window_virtual_size, whole)
-    bar.set_reactive(ScrollBar.position, bar.validate_position(position))
-    after = thumb(bar)
-    if before == after:
-        return
-    if before is None or after is None or not bar.vertical:
-        bar.refresh()
-        return
-    for old, new in zip(before, after, strict=True):
-        first, last = sorted((old // STEPS, new // STEPS))
-        bar.refresh(Region(0, first, bar.size.width, last + 1 - first))
+        """Bring the bar's numbers up to date, and paint of it what shows."""
+        if not self.show_vertical_scrollbar:
+            return  # nothing is laid out yet
+        bar = self.vertical_scrollbar
+        before = thumb(bar)
+        bar.set_reactive(ScrollBar.window_virtual_size, self.virtual_size.height)
+        bar.set_reactive(ScrollBar.position, bar.validate_position(self.scroll_y))
+        after = thumb(bar)
+        if before is None or after is None:
+            if before != after:
+                bar.refresh()
+        elif before != after:
+            for old, new in zip(before, after, strict=True):
+                first, last = sorted((old // STEPS, new // STEPS))
+                bar.refresh(Region(0, first, bar.size.width, last + 1 - first))
 
 
 def thumb(bar: ScrollBar) -> tuple[int, int] | None:
-    """Where a bar's moving part begins and ends, in steps, as `ScrollBarRender` has it; None when there is none."""
-    size = bar.size.height if bar.vertical else bar.size.width
-    whole, window = ceil(bar.window_virtual_size), ceil(bar.window_size)
+    """Where an upright bar's moving part begins and ends, in steps, as `ScrollBarRender` has it; None without one."""
+    size, whole, window = bar.size.height, bar.window_virtual_size, ceil(bar.window_size)
     if not size or not whole or not window or window >= whole or size == whole:
         return None
     length = max(1, window / (whole / size))
