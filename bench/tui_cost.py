@@ -2,8 +2,8 @@
 
     python -m bench.tui_cost            prints a table
 
-Each row is a dashboard on a pseudo terminal in front of the fake API of the tests. The limits are those of the byte
-budget in docs/architecture.md.
+Each row is a dashboard on a pseudo terminal in front of the fake API of the tests. The limits are what the dashboard
+was given when it was designed; docs/guide/dashboard.md says what it takes.
 """
 
 from __future__ import annotations

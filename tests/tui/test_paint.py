@@ -11,9 +11,8 @@ from textual.color import Color
 from z2ctl.text import safe
 from z2ctl.tui import keymap
 from z2ctl.tui.filters import LastNet, to_ascii
-from z2ctl.tui.paint import Span, bar, between, clip, clip_spans, fit, highlight, width_of
+from z2ctl.tui.paint import Span, bar, between, clip, clip_spans, drop_cells, fit, highlight, width_of, wrap_words
 from z2ctl.tui.widgets.job_table import columns
-from z2ctl.tui.widgets.lines import drop_cells, wrap_words
 
 texts = st.text(max_size=60).map(safe)
 

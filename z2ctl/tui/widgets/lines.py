@@ -1,8 +1,8 @@
 """A long text of many items, of which only the visible lines are ever drawn: log, transcript, documents.
 
-An item has a head (a time, a level: columns that are never wrapped) and a body. The view knows nothing of what the
-items mean; subclasses say how to read one. It wraps, scrolls sideways, keeps a cursor on an item, and can follow the
-end; `finding` finds words in it. A hundred thousand items cost what the forty visible ones cost.
+What an item is and how it becomes rows stands in `items`, on which rows it stands in `rows`. The view scrolls, also
+sideways, keeps a cursor on an item, and can follow the end; `finding` finds words in it. A hundred thousand items cost
+what the forty visible ones cost, and a line that comes costs what one line costs.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rich.cells import chop_cells
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from z2ctl.tui.paint import Span, cells, drop_cells, highlight, width_of, wrap_words
+from z2ctl.tui.paint import Span, cells, drop_cells, highlight, width_of
 from z2ctl.tui.widgets.finding import Finding
+from z2ctl.tui.widgets.items import Items
 from z2ctl.tui.widgets.rolling import Rolling
 from z2ctl.tui.widgets.rows import Rows
 from z2ctl.tui.widgets.selecting import Selecting
@@ -27,11 +27,9 @@ T = TypeVar("T")
 
 MOST_DRAWN = 400
 """Rows that are kept as they were drawn."""
-LONGEST = 4000
-"""Characters of one item that are drawn; the rest is named by its length. Copy and save keep all of it."""
 
 
-class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=False):
+class LineView(Items[T], Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=False):
     """See the module. Subclasses give `head`, `body` and `body_role` of an item."""
 
     DEFAULT_CSS = "LineView { height: 1fr; overflow: hidden scroll; scrollbar-size: 1 1; }"
@@ -54,28 +52,9 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         self.following = follow
         self.new_below = 0
         self.wrapping = wrap
-        self.word_wrap = False
         self._rows = Rows()
         self._drawn: dict[int, Strip] = {}
         self._held = False
-
-    # -- what an item is -------------------------------------------------------------------------------------------
-
-    def head(self, item: T) -> Sequence[Span]:
-        """The columns before the body."""
-        return ()
-
-    def body(self, item: T) -> str:
-        """The text of an item, one line."""
-        raise NotImplementedError
-
-    def body_role(self, item: T) -> str:
-        """The role of the body's text."""
-        return "plain"
-
-    def marks(self, item: T) -> Sequence[tuple[int, int]]:
-        """Stretches [from, to) of the body that stand out by themselves, rising."""
-        return ()
 
     # -- content ---------------------------------------------------------------------------------------------------
 
@@ -146,24 +125,6 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
             self._to_end()
 
     # -- geometry --------------------------------------------------------------------------------------------------
-
-    def head_width(self, item: T) -> int:
-        """Cells of the columns before the body; a view whose heads are alike need not build one to know."""
-        return width_of(self.head(item))
-
-    def _shown(self, item: T) -> str:
-        body = self.body(item)
-        return body if len(body) <= LONGEST else f"{body[:LONGEST]}… ({len(body)} characters)"
-
-    def rows_of(self, item: T) -> list[str]:
-        """The lines of an item's body as they are drawn."""
-        body = self._shown(item)
-        if not self.wrapping:
-            return [body]
-        width = max(8, self.scrollable_content_region.width - self.head_width(item))
-        if cells(body) <= width:
-            return [body]
-        return wrap_words(body, width) if self.word_wrap else chop_cells(body, width) or [""]
 
     def _measure(self, first: int = 0) -> None:
         """Take up the items from `first` on."""
@@ -360,20 +321,6 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
             body = drop_cells(body, self.scroll_offset.x)
         return self.selectable([*head, *body], row, width, self._cursor_role() if now else "")
 
-    def _piece(self, item: T, part: int) -> tuple[str, list[tuple[int, int]]]:
-        """One of the lines an item is drawn as, and the stretches in it that stand out."""
-        lines = self.rows_of(item)
-        part = min(part, len(lines) - 1)
-        marks = self.marks(item)
-        if not marks:
-            return lines[part], []
-        whole, start = self._shown(item), 0
-        for line in lines[:part]:
-            start = whole.index(line, start) + len(line)
-        start = whole.index(lines[part], start)
-        end = start + len(lines[part])
-        return lines[part], [(max(a, start) - start, min(b, end) - start) for a, b in marks if a < end and b > start]
-
     def _cursor_role(self) -> str:
         return "cursor" if self.has_focus else "cursor-away"
 
@@ -389,10 +336,6 @@ class LineView(Finding[T], Selecting, Rolling, can_focus=True, inherit_bindings=
         item = self.items[index]
         head = width_of(self.head(item)) * " " if part else "".join(span.text for span in self.head(item))
         return head + self._piece(item, part)[0]
-
-    def text_of(self, item: T) -> str:
-        """An item as one line of plain text: head and whole body."""
-        return ("".join(span.text for span in self.head(item)) + self.body(item)).strip()
 
     def line_text(self) -> str:
         """The item under the cursor, or the last one while following."""
