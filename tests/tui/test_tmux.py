@@ -177,7 +177,7 @@ def test_a_day_at_the_dashboard(world: tuple[Daemon, Site], size: tuple[int, int
         tmux.press("g")
         tmux.shows("✓ done", str(job))
         tmux.press("Enter")
-        tmux.shows("following", "INFO")  # the tab of last time
+        tmux.shows("overview", "following", "INFO")  # the tab of last time; a wide list has a log beside it too
         tmux.press("[")
         tmux.shows("✓ publishing")
         tmux.press("3")
