@@ -204,7 +204,8 @@ def test_a_day_at_the_dashboard(world: tuple[Daemon, Site], size: tuple[int, int
         tmux.shows("Active", within=60)
         tmux.press("2")
         eventually_sync(lambda: "✓ done" not in tmux.screen(), 10, what="the running jobs alone")
-        tmux.shows("● download", within=60)
+        # in the list, not beside it, where a wide screen still has the job of before
+        eventually_sync(lambda: "\n ● download" in tmux.screen(), 60, what="the running job in the list")
         tmux.press("c")
         tmux.shows("Cancel this job?")
         tmux.press("y")
