@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tests.support import eventually
 from z2ctl.tui.paint import Palette
 from z2ctl.tui.widgets.log_view import KEPT, Entry, LogView
 from z2ctl.tui.widgets.panes import LogPane
@@ -85,6 +86,18 @@ async def test_the_wheel_pauses_and_coming_down_again_follows() -> None:
         view.scroll_relative(y=5, animate=False, force=True)
         await pilot.pause()
         assert view.following
+
+
+async def test_a_view_that_becomes_higher_goes_on_following() -> None:
+    async with shell() as (pilot, view):
+        view.add(entries(1, 30))
+        await pilot.pause()
+        assert view.scroll_offset.y
+        await pilot.resize_terminal(80, 60)
+        await eventually(lambda: view.size.height > 40, what="the other size")
+        await pilot.pause()
+        assert view.following
+        assert view.scroll_offset.y == 0
 
 
 async def test_lines_that_came_twice_are_shown_once() -> None:

@@ -174,8 +174,8 @@ class LineView(Items[T], Finding[T], Selecting, Rolling, can_focus=True, inherit
         super().watch_scroll_y(old_value, new_value)
         if self._held or round(old_value) == round(new_value):
             return
-        if new_value < old_value and self.following:
-            self.pause()
+        if new_value < old_value and self.following and new_value < self.max_scroll_y:
+            self.pause()  # a view that became higher moves up too, but stays at the end
         elif new_value >= self.max_scroll_y and self.follows_end and not self.following:
             self.follow()
         self.near_edge()
