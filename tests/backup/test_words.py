@@ -58,7 +58,7 @@ def test_an_empty_folder_and_a_list_for_programs_and_people(z2ctl: Z2ctl, place:
         (("verify", "nosuch"), 4, "there is no backup nosuch in"),
         (("verify", NAME), 1, f"{NAME}.dump has 4 bytes; it had 5 when it was made"),
         (("verify", "--", "-x"), 4, "there is no backup -x"),
-        (("restore", "z2-20261122T031501Z"), 5, "has schema version 99, and this z2 knows 1: use z2 9.8.7 or newer"),
+        (("restore", "z2-20261122T031501Z"), 5, "has schema version 99, and this z2 knows 2: use z2 9.8.7 or newer"),
         (("restore",), 2, "Missing argument 'NAME'"),
         (("create", "--media", "some"), 2, "'some' is not one of"),
     ],

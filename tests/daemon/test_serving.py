@@ -181,7 +181,7 @@ def test_a_database_is_migrated_by_itself(folder: Path, empty_dsn: str) -> None:
     for _ in range(2):
         with z2d(folder, "migrate", Z2_DATABASE_URL=empty_dsn) as own:
             assert own.ends() == 0
-    assert own.words().count("the database has schema version 1") == 2
+    assert own.words().count("the database has schema version 2") == 2
 
 
 async def test_a_worker_alone_signs_on_and_off(folder: Path, dsn: str) -> None:

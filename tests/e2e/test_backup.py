@@ -55,7 +55,7 @@ def test_from_one_machine_to_another(daemon: Daemon, elsewhere: Daemon, site: Si
             check=True,
             timeout=60,
         )
-        assert "went from schema version 1 to 1" in rehearsed.stdout
+        assert "went from schema version 2 to 2" in rehearsed.stdout
     proof = json.loads(daemon.z2ctl("backup", "verify", "--media", "--json", name).stdout.splitlines()[-1])
     assert (proof["type"], proof["name"], proof["tables"]) == ("verified", name, 19)
     assert proof["media_read"] == proof["files"] > 5

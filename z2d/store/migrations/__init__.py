@@ -4,10 +4,9 @@ An empty database gets `schema.sql`; an older one gets the numbered files beside
 under an advisory lock, so any number of daemons may start at once. A file that changed after it was applied, and a
 database newer than this program, are refused.
 
-A numbered file, `NNNN_name.sql`, brings a database from version NNNN - 1 to NNNN; schema.sql is always the whole
-current schema. With the first upgrade, 0002, comes 0001_initial.sql: a frozen copy of what was released as version 1.
-tests/store/test_released.py proves, with rows, that it and all steps are schema.sql: so new columns stand at the end
-of their table.
+A numbered file, `NNNN_name.sql`, brings a database from version NNNN - 1 to NNNN and never changes; schema.sql is
+always the whole current schema. tests/store/test_released.py proves, with rows, that all steps together are schema.sql:
+so new columns stand at the end of their table.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import asyncpg
 
 from z2d.store.database import trouble_is_unavailable
 
-SCHEMA_VERSION = 1  # the newest version this program knows
+SCHEMA_VERSION = 2  # the newest version this program knows
 _LOCK_KEY = 0x7A32_6D69  # "z2mi"
 _WAIT_FOR_OTHERS_MS = 120_000
 _OLDEST_SERVER = 150_000  # PostgreSQL 15, in its own numbering
@@ -69,7 +68,7 @@ class Plan:
 def load_plan() -> Plan:
     """The schema and the steps that come with this program."""
     whole = resources.files("z2d").joinpath("schema.sql").read_text(encoding="utf-8")
-    steps = {1: Migration(1, "initial", whole)}
+    steps = {}
     for file in resources.files(__name__).iterdir():
         if named := _FILE_NAME.fullmatch(file.name):
             version = int(named[1])
