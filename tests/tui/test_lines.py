@@ -297,7 +297,9 @@ def test_rows_know_their_items() -> None:
     assert [rows.at(row) for row in range(7)] == places
     assert [rows.start(index) for index in range(5)] == [0, 1, 4, 5, 7]
     assert rows.size == (0, 7)
+    assert rows.count == 4
     rows.single([5, 9])
     rows.single([7], 2)
     assert [rows.at(row) for row in range(3)] == [(0, 0), (1, 0), (2, 0)]
     assert rows.size == (9, 3)
+    assert rows.count == 3

@@ -103,7 +103,7 @@ class DocView(LineView[Doc]):
 
     def _renew(self, docs: list[Doc]) -> bool:
         """Paint only the paragraphs that read differently, if no line moves: a time that counts down costs one line."""
-        if len(docs) != len(self.items) or self.pattern:
+        if len(docs) != len(self.items) or self.pattern or self._rows.count != len(self.items):
             return False
         changed = [at for at, (old, new) in enumerate(zip(self.items, docs, strict=True)) if old != new]
         lines = {at: self._row_of(at + 1) - self._row_of(at) for at in changed}

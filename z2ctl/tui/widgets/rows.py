@@ -44,6 +44,11 @@ class Rows:
         """Of the whole text: the widest row where rows are not wrapped, and their number."""
         return Size(self._widest, self._count) if self._starts is None else Size(0, self._starts[-1])
 
+    @property
+    def count(self) -> int:
+        """The items that are measured."""
+        return self._count if self._starts is None else len(self._starts) - 1
+
     def start(self, index: int) -> int:
         """The first row of an item; for one after the last the row after the text."""
         return index if self._starts is None else self._starts[index]
