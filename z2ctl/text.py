@@ -97,6 +97,7 @@ WAITS: dict[str, str] = {
     "SHUTDOWN": "z2 was stopped while it ran",
     "QUEUE_PAUSED": "the queue was paused while it ran",
     "LANE_CLOSED": "a lane that is closed",
+    "LANE": "a place in its lane",
     "USER": "somebody paused it, or submitted it on hold",
 }
 LEVEL_STYLES: dict[str, str] = {
@@ -220,6 +221,11 @@ def left(seconds: float) -> str:
         if seconds < until:
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds // 86_400)} d"
+
+
+def in_line(status: object, wait_reason: object) -> str:
+    """What a job says that runs, but waits for a place in its lane; else nothing."""
+    return "in line" if (status, wait_reason) == ("RUNNING", "LANE") else ""
 
 
 def next_try(attempt: int, most: int | None, left_s: float | None) -> str:

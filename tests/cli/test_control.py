@@ -199,3 +199,9 @@ def test_words_that_are_no_lane(daemon: FakeDaemon, z2ctl: Z2ctl, word: str) -> 
     ended = z2ctl("queue", "lanes", word)
     assert (ended.code, ended.out, daemon.asked) == (2, "", [])
     assert "is not LANE=N" in ended.err
+
+
+def test_a_job_in_line_says_so_in_the_list(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.jobs[1] = job(1, status="RUNNING", display_status="RUNNING", stage="transcript", wait_reason="LANE")
+    assert "transcript in line" in plain(in_terminal("list")[1])
+    assert re.search(r"why it waits +a place in its lane\n", z2ctl("show", 1).out)

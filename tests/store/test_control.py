@@ -273,7 +273,9 @@ async def test_who_is_in_a_lane_and_who_stands_in_line(db: Database) -> None:
     inside, in_line = await making.claimed(db, who), await making.claimed(db, who)
     for claim, waits in ((inside, False), (in_line, True)):
         await stages.start_stage(db, claim, StageName.TRANSCRIPT, "hash", 1.0)
+        before = (await reads.summary(db, claim.job_id)).rev
         await stages.mark_lane(db, claim, StageName.TRANSCRIPT, waits=waits)
+        assert (await reads.summary(db, claim.job_id)).rev - before == waits, "people hear of a line, of nothing else"
     await stages.save_progress(
         db, in_line, StageName.TRANSCRIPT, stage_progress=0, job_progress=0, detail="said before it stood in line"
     )
@@ -284,12 +286,15 @@ async def test_who_is_in_a_lane_and_who_stands_in_line(db: Database) -> None:
     assert answer.sentence == "It is running on host, and waits for a place in the transcript lane, which is full."
     told = next(one for one in (await reads.detail(db, in_line.job_id)).stages if one.stage is StageName.TRANSCRIPT)
     assert told.detail == stages.IN_LINE
+    assert (await reads.summary(db, in_line.job_id)).wait_reason is WaitReason.LANE
+    assert (await reads.summary(db, inside.job_id)).wait_reason is None
 
     await stages.mark_lane(db, in_line, StageName.TRANSCRIPT, waits=False)
     now = next(one for one in (await reads.detail(db, in_line.job_id)).stages if one.stage is StageName.TRANSCRIPT)
     assert now.detail is None
     assert now.started_at > told.started_at, "waiting does not count in how long a stage takes"
     assert (await why(db, in_line.job_id)).code is WhyCode.RUNNING
+    assert (await reads.summary(db, in_line.job_id)).wait_reason is None
     await claims.cancelled(db, in_line)
     with pytest.raises(claims.LeaseLost):
         await stages.mark_lane(db, in_line, StageName.TRANSCRIPT, waits=True)

@@ -103,3 +103,15 @@ async def test_a_daemon_that_does_not_say_when_or_of_how_many(fake: FakeApi, das
     del job["run_after"], job["max_attempts"]
     async with dashboard((80, 24)) as pilot:
         assert "retry 2 " in await shows(pilot, "↻ retrying", "retry 2")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_running_job_says_that_it_stands_in_line(fake: FakeApi, dashboard: Open, size: tuple[int, int]) -> None:
+    job = next(one for one in fake.jobs.values() if one["status"] == "RUNNING")
+    job.update(stage="transcript", progress=0.5, eta_s=None, wait_reason="LANE")
+    async with dashboard(size) as pilot:
+        await eventually(
+            lambda: screen_text(pilot).count("in line") == 2, what="the word among the active, and in the list"
+        )
+        await fake.change(job, wait_reason=None)
+        await eventually(lambda: "in line" not in screen_text(pilot))

@@ -145,7 +145,8 @@ def state_cell(app: App, job: Json) -> Cell:
     if job.get("display_status") == "WAITING":
         word = f"{look.word} {text.percent(job.get('progress'))}"
     if job.get("display_status") == "RUNNING" and job.get("stage"):
-        word = f"{job['stage']} {text.percent(job.get('progress'))}"
+        how_far = text.in_line(job["status"], job.get("wait_reason")) or text.percent(job.get("progress"))
+        word = f"{job['stage']} {how_far}"
     return Cell(f"{app.out.glyph(look)} {word}", look.style)
 
 

@@ -14,7 +14,7 @@ from enum import Enum
 from sys import intern
 from typing import Any
 
-from z2ctl.text import FINISHED, next_try
+from z2ctl.text import FINISHED, in_line, next_try
 from z2ctl.tui.matching import conditions, fits
 
 TABS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -131,6 +131,11 @@ class Job:
         if self.display != "RETRYING" or not self.attempt:
             return ""
         return next_try(self.attempt, self.attempts, None if self.due is None else self.due - now)
+
+    @property
+    def in_line(self) -> str:
+        """What it says while it runs and waits for a place in its lane, else nothing."""
+        return in_line(self.status, self.wait)
 
     def moved(self, stage: str | None, progress: float, speed: int | None, eta: int | None) -> Job:
         """The same job a little further on."""

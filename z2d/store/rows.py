@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from z2d.wire.base import Wire
-from z2d.wire.jobs import JobError, JobSummary
+from z2d.wire.jobs import JobError, JobSummary, WaitReason
 from z2d.wire.reasons import hint
 
 _SUMMARY_FIELDS = frozenset(JobSummary.model_fields) - {"error", "run_after"}
@@ -18,6 +18,8 @@ def summary_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: row[name] for name in _SUMMARY_FIELDS}
     fields["error"] = job_error(row)
     fields["run_after"] = row["due_at"]
+    if row["lane"] == "WAITING":
+        fields["wait_reason"] = WaitReason.LANE
     fields["progress"] = round(row["progress"], 4)  # stored in single precision, whose other digits say nothing
     return fields
 

@@ -210,6 +210,9 @@ _LANE = """
     WITH held AS (
         SELECT id FROM jobs WHERE id = $1 AND run_token = $2 AND worker_id = $3 AND status = 'RUNNING'
         FOR NO KEY UPDATE
+    ), told AS (  -- whose line begins or ends, of that people hear: the column is one that its trigger watches
+        UPDATE jobs j SET title = j.title FROM held JOIN job_stages s ON s.job_id = held.id AND s.stage = $4
+        WHERE j.id = held.id AND 'WAITING' IN (s.lane, $5)
     )
     UPDATE job_stages s SET lane = $5, detail = $6,
         started_at = CASE WHEN s.lane = 'WAITING' THEN clock_timestamp() ELSE s.started_at END

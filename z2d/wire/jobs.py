@@ -69,7 +69,7 @@ class Outcome(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """Why a job that is not running waits."""
+    """Why a job waits."""
 
     RETRY = "RETRY"
     LIVE_NOT_STARTED = "LIVE_NOT_STARTED"
@@ -79,6 +79,8 @@ class WaitReason(StrEnum):
     SHUTDOWN = "SHUTDOWN"
     QUEUE_PAUSED = "QUEUE_PAUSED"
     LANE_CLOSED = "LANE_CLOSED"
+    LANE = "LANE"
+    """Of a job that runs: it stands in line before a lane that is full."""
     USER = "USER"
 
 

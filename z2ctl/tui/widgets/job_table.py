@@ -289,7 +289,7 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
 
     def _title(self, job: Job, width: int, role: str) -> list[Span]:
         """The title, and behind it what one looks for in the list: why a job failed, when one is tried again."""
-        reason, reason_role = job.next_try(self.clock()), "warning"
+        reason, reason_role = job.next_try(self.clock()) or job.in_line, "warning"
         if job.status == "FAILED" and job.error:
             reason, reason_role = f"{job.error_stage}: {job.error}" if job.error_stage else job.error, "error"
         room = width

@@ -27,7 +27,8 @@ SELECT j.*, m.channel, m.duration_ms, s.speed_bps, s.eta_s,
     WHEN j.status = 'COMPLETED' AND j.outcome = 'PARTIAL' THEN 'COMPLETED_PARTIAL'
     ELSE j.status
   END AS display_status,
-  nullif(j.run_after, 'infinity') AS due_at
+  nullif(j.run_after, 'infinity') AS due_at,
+  s.lane
 FROM jobs j
 LEFT JOIN job_metadata m ON m.job_id = j.id
 LEFT JOIN job_stages s ON s.job_id = j.id AND s.stage = j.stage AND s.status = 'RUNNING'
