@@ -24,6 +24,16 @@ import os, resource, signal, subprocess, sys, time
 from z2d.media import forks
 exec(forks.request())
 """
+NO_ROOM = """
+import errno
+fork, times = os.fork, []
+def refuse_once():
+    times.append(1)
+    if len(times) == 1:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return fork()
+os.fork = refuse_once
+"""
 ARGV = [sys.executable, "-c", PROGRAM]
 SLEEP = b"print('ready', flush=True); time.sleep(1000)"
 STUBBORN = (
@@ -127,6 +137,46 @@ async def test_a_program_that_cannot_start_says_why(installation: str) -> None:
     assert marked(installation) == []
 
 
+async def test_many_who_ask_at_once_hear_the_same_last_words(installation: str) -> None:
+    broken = [sys.executable, "-c", "raise SystemExit('no yt-dlp here')"]
+    nursery = await Nursery.start(broken, installation=installation)
+    asked = [asyncio.create_task(child(nursery, SLEEP), name="asking") for _ in range(5)]
+    await asyncio.wait(asked, timeout=20)
+    assert [str(one.exception()) for one in asked] == ["no yt-dlp here"] * 5
+    assert not nursery.running
+    await nursery.stop()
+
+
+async def test_a_program_that_hangs_is_given_up(
+    nursery: Nursery, installation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("z2d.media.nursery._FORK_S", 0.2)
+    monkeypatch.setattr("z2d.media.nursery._GIVE_UP_S", 0.1)
+    async with await child(nursery, b"print('ready')") as group:
+        await ready(group)
+    (program,) = session_members(nursery.session)
+    os.kill(program, signal.SIGSTOP)
+    with pytest.raises(NurseryGone, match="does not answer"):
+        await child(nursery, SLEEP)
+    assert not nursery.running
+
+
+async def test_a_machine_without_room_for_a_process_is_no_end_of_the_program(installation: str) -> None:
+    argv = [sys.executable, "-c", PROGRAM.replace("exec(", NO_ROOM + "exec(")]
+    nursery = await Nursery.start(argv, installation=installation)
+    with pytest.raises(OSError, match="cannot fork: Resource temporarily unavailable") as caught:
+        await child(nursery, SLEEP)
+    assert not isinstance(caught.value, NurseryGone)
+    async with await child(nursery, b"print('ready')") as group:
+        await ready(group)
+    await nursery.stop()
+
+
+async def test_processor_time_has_an_end_that_says_so(nursery: Nursery) -> None:
+    async with await child(nursery, b"while True: pass", limits=Limits(cpu_s=1)) as group:
+        assert await asyncio.wait_for(group.wait(), 30) == 128 + signal.SIGXCPU
+
+
 async def test_who_is_called_away_while_the_program_gets_warm_is_never_served(
     installation: str, tmp_path: Path
 ) -> None:
@@ -191,6 +241,30 @@ async def test_a_killed_daemon_takes_nursery_and_children_along(installation: st
         assert daemon.stdout is not None
         assert await asyncio.to_thread(daemon.stdout.readline) == b"ready\n"
         assert len(marked(installation)) >= 5
+    finally:
+        daemon.kill()
+        daemon.communicate()
+    await eventually(lambda: not marked(installation), within=3)
+
+
+WAITING = """
+import asyncio, sys
+from z2d.media.nursery import Nursery
+from z2d.media.process import Limits
+async def main():
+    nursery = await Nursery.start([sys.executable, "-c", "import time; time.sleep(1000)"], installation=sys.argv[1])
+    print("ready", flush=True)
+    await nursery.child(b"", limits=Limits())
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_daemon_leaves_nothing_of_a_program_that_is_not_warm_yet(installation: str) -> None:
+    daemon = subprocess.Popen([sys.executable, "-c", WAITING, installation], stdout=subprocess.PIPE)  # noqa: ASYNC220 - killed below
+    try:
+        assert daemon.stdout is not None
+        assert await asyncio.to_thread(daemon.stdout.readline) == b"ready\n"
+        await eventually(lambda: len(marked(installation)) == 2, what="the program and its leash")
     finally:
         daemon.kill()
         daemon.communicate()

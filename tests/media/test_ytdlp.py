@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -175,8 +176,27 @@ async def test_it_is_warm_before_the_first_job_and_serves_many_at_once(
     assert marked(ffmpeg.installation) == []
 
 
-async def test_a_warm_program_that_was_killed_costs_no_job(job: Job, site: Site) -> None:
-    await job.extract(site.url("/file.mp4"))
-    for pid in marked(job.yt._children._installation):
-        os.kill(pid, signal.SIGKILL)
-    assert (await job.extract(site.url("/file.mp4")))["id"]
+@pytest.mark.parametrize("victims", [slice(None), slice(-1, None)])  # with its leash, and alone
+async def test_a_warm_program_that_was_killed_costs_no_job(job: Job, site: Site, victims: slice) -> None:
+    for _ in range(3):
+        await job.extract(site.url("/file.mp4"))
+        for pid in sorted(marked(job.yt._children._installation))[victims]:
+            os.kill(pid, signal.SIGKILL)
+        both = await asyncio.gather(*(job.extract(site.url("/file.mp4")) for _ in range(2)))
+        assert all(one["id"] for one in both)
+
+
+class Broken(YtDlp):
+    child_arguments: ClassVar = ("-c", "raise SystemExit('No module named yt_dlp')")
+
+
+async def test_a_ytdlp_that_cannot_start_says_why(ffmpeg: Ffmpeg, tmp_path: Path) -> None:
+    async with Broken(installation=ffmpeg.installation, ffmpeg=ffmpeg) as yt:
+        job = Job(yt, tmp_path)
+        asked = [asyncio.create_task(job.extract("http://127.0.0.1:1/"), name="asking") for _ in range(3)]
+        await asyncio.wait(asked, timeout=30)
+    for one in asked:
+        fault = one.exception()
+        assert isinstance(fault, MediaFault)
+        assert fault.error_class is ErrorClass.EXTRACTOR_BUG
+        assert fault.message == "yt-dlp cannot be started: No module named yt_dlp"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media.conftest import LIMITS, Job
+from tests.media.conftest import LIMITS, Job, session_of
 from tests.site import Site
 from tests.support import ROOT, eventually, fixture
 from z2d.media.faults import MediaFault
@@ -238,6 +240,18 @@ async def main():
                           log=lambda *_: None, progress=lambda p: print(p.bytes_done, flush=True))
 asyncio.run(main())
 """
+
+
+async def test_a_child_that_the_system_kills(job: Job, site: Site) -> None:
+    await described(job, site.url("/slow.mp4"))
+    task = asyncio.create_task(job.download(), name="download")
+    await eventually(lambda: job.steps and job.steps[-1].bytes_done > 50_000)
+    for pid in job.processes():
+        if session_of(pid) != pid:  # not the leash
+            os.kill(pid, signal.SIGKILL)
+    fault = await fault_of(task)
+    assert fault.error_class is ErrorClass.UNKNOWN
+    assert fault.message == "the yt-dlp child was killed, perhaps because the memory was full"
 
 
 async def test_a_killed_daemon_leaves_no_download_running(job: Job, site: Site, ffmpeg: Ffmpeg) -> None:

@@ -184,6 +184,28 @@ def leftovers(state_dir: Path) -> list[int]:
     return process.marked(installation_of(state_dir))
 
 
+def at_work(state_dir: Path) -> list[int]:
+    """What runs for jobs of this installation: all but the programs that fork yt-dlp's children, and their leashes."""
+    found = leftovers(state_dir)
+    forks = {pid for pid in found if {b"-m z2d.media.ytdlp_child", b"leash.py"} <= _words_of(pid)}
+    return [pid for pid in found if _session_of(pid) not in forks | {None}]
+
+
+def _words_of(pid: int) -> set[bytes]:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+    except OSError:
+        return set()
+    return {word for word in (b"-m z2d.media.ytdlp_child", b"leash.py") if word in words}
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
 async def _main(dsn: str, state_dir: Path, lease_s: float) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None

@@ -16,8 +16,7 @@ import pytest
 
 from tests.site import Site
 from tests.support import eventually
-from tests.worker.rig import Desk, installation_of, killed, leftovers, start_worker_process, statuses, working
-from z2d.media import process
+from tests.worker.rig import Desk, at_work, killed, leftovers, start_worker_process, statuses, working
 from z2d.pipeline.stages.audio import AudioStage
 from z2d.store import claims, workers
 from z2d.store.database import Database
@@ -37,10 +36,6 @@ async def downloading(desk: Desk, job_id: int) -> None:
     await eventually(some_bytes, 40, every=0.1, what="some bytes")
 
 
-def of_job(desk: Desk, job_id: int) -> list[int]:
-    return process.marked(installation_of(desk.state_dir), job_id)
-
-
 async def test_cancel_while_downloading(dsn: str, desk: Desk, site: Site) -> None:
     async with working(dsn, desk.state_dir):
         job_id = await desk.submit(site.url(SLOWLY))
@@ -49,7 +44,7 @@ async def test_cancel_while_downloading(dsn: str, desk: Desk, site: Site) -> Non
         job = await desk.end_of(job_id, within=5)
         assert job.status is JobStatus.CANCELLED
         assert statuses(job)[StageName.DOWNLOAD] is StageStatus.CANCELLED
-        assert not of_job(desk, job_id)
+        assert not at_work(desk.state_dir)
         assert not list(desk.folder(job_id).work.iterdir())
         assert (await desk.log(job_id))[-1].message == "Cancelled, as asked."
         assert not job.publishing
@@ -85,11 +80,11 @@ async def test_cancel_inside_ffmpeg(dsn: str, desk: Desk, site: Site, tmp_path: 
             patch.setattr(AudioStage, "run", run)
             job_id = await desk.submit(site.url("/file.mp4"))
             await desk.in_stage(job_id, StageName.AUDIO)
-            await eventually(lambda: of_job(desk, job_id), 10, what="ffmpeg")
+            await eventually(lambda: at_work(desk.state_dir), 10, what="ffmpeg")
             await desk.cancel(job_id)
             job = await desk.end_of(job_id, within=5)
         assert job.status is JobStatus.CANCELLED
-        assert not of_job(desk, job_id)
+        assert not at_work(desk.state_dir)
         assert job_id not in worker.working_on
 
 
@@ -178,7 +173,7 @@ async def test_killed_at_every_point_of_every_stage_and_going_on(
             job = await desk.detail(job_id)
             assert job.status is JobStatus.RUNNING
             assert [s.status for s in job.stages][:number] == [StageStatus.DONE] * number
-            await eventually(lambda: not of_job(desk, job_id), 5, what="the end of what it had started")
+            await eventually(lambda: not at_work(desk.state_dir), 5, what="the end of what it had started")
         hits_when_done[stage] = site.hits.copy()
     async with working(dsn, desk.state_dir):
         job = await desk.end_of(job_id)
@@ -300,7 +295,7 @@ async def test_a_frozen_worker_loses_its_job_and_its_late_writes_count_for_nothi
             await eventually(taken, 20, what="the other worker")
             frozen.send_signal(signal.SIGCONT)
             job = await desk.end_of(job_id)
-            await eventually(lambda: not of_job(desk, job_id), 10, what="the end of the frozen worker's download")
+            await eventually(lambda: not at_work(desk.state_dir), 10, what="the end of the frozen worker's download")
         assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2), await desk.story(job_id)
         assert [attempt.result for attempt in job.attempts] == ["LOST", "COMPLETED"]
         assert len(job.publishing) == 1

@@ -13,9 +13,8 @@ import pytest
 
 from tests.site import Site
 from tests.support import eventually
-from tests.worker.rig import Desk, installation_of, statuses, working
+from tests.worker.rig import Desk, at_work, statuses, working
 from tests.worker.test_ends import downloading
-from z2d.media import process
 from z2d.pipeline.stages.audio import AudioStage
 from z2d.store import control, presence, queue
 from z2d.store.database import Database
@@ -24,10 +23,6 @@ from z2d.wire.control import QueueMode, WhyCode
 from z2d.wire.jobs import JobStatus, Outcome, StageName, StageStatus, WaitReason
 
 SLOW = "/slow.mp4?rate=2000000"
-
-
-def of_job(desk: Desk, job_id: int) -> list[int]:
-    return process.marked(installation_of(desk.state_dir), job_id)
 
 
 async def put_down(desk: Desk, job_id: int, within: float = 2) -> None:
@@ -56,7 +51,7 @@ async def test_a_paused_download_goes_on_at_its_byte_and_ends_byte_for_byte_the_
         await put_down(desk, job_id)
         await eventually(lambda: job_id not in worker.working_on, 2, what="a free slot")
         assert time.monotonic() - asked_at < 2
-        assert not of_job(desk, job_id)
+        assert not at_work(desk.state_dir)
         job = await desk.detail(job_id)
         assert (job.display_status, job.wait_reason, job.attempt) == ("PAUSED", WaitReason.USER, 0)
         assert statuses(job)[StageName.DOWNLOAD] is StageStatus.PENDING
@@ -103,10 +98,10 @@ async def test_pause_inside_ffmpeg_leaves_no_process(dsn: str, desk: Desk, site:
             patch.setattr(AudioStage, "run", run)
             job_id = await desk.submit(site.url("/file.mp4"))
             await desk.in_stage(job_id, StageName.AUDIO)
-            await eventually(lambda: of_job(desk, job_id), 10, what="ffmpeg")
+            await eventually(lambda: at_work(desk.state_dir), 10, what="ffmpeg")
             await control.pause(desk.db, job_id)
             await put_down(desk, job_id, within=5)
-            assert not of_job(desk, job_id)
+            assert not at_work(desk.state_dir)
             patch.setattr(AudioStage, "run", original)
             await control.resume(desk.db, job_id)
             job = await desk.end_of(job_id)

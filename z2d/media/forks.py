@@ -16,7 +16,6 @@ import json
 import os
 import signal
 import socket
-import sys
 
 from z2d.media import leash
 
@@ -24,6 +23,8 @@ LONGEST = 1 << 20
 """Bytes of a message."""
 PIPES = 3
 """stdout, stderr, status; with the leash's pipe before them."""
+REFUSED = b"! "
+"""Begins what is said on the status pipe when no child can be forked."""
 
 
 def request() -> bytes:
@@ -40,8 +41,8 @@ def request() -> bytes:
             if os.fork() == 0:
                 orders.detach()  # its number becomes the standard input
                 return _on_a_leash(message, *descriptors)
-        except OSError as error:  # no memory, no process left: who asked sees the pipes closed
-            sys.stderr.write(f"cannot fork: {error.strerror}\n")
+        except OSError as error:  # no memory, no process left
+            os.write(descriptors[-1], REFUSED + f"cannot fork: {error.strerror}\n".encode())
         for descriptor in descriptors:
             os.close(descriptor)
 

@@ -27,6 +27,7 @@ import sys
 import time
 
 _POLL_S = 0.02
+_LAST_CPU_S = 5
 ASKS_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -64,7 +65,9 @@ def set_limits(fsize: int, data: int, cpu: int) -> None:
         if value or which == resource.RLIMIT_CORE:
             hard = resource.getrlimit(which)[1]
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(which, (value, value))
+            # at the hard limit of processor time the kernel kills without a word; a little before it says why
+            most = value + _LAST_CPU_S if which == resource.RLIMIT_CPU and hard == resource.RLIM_INFINITY else value
+            resource.setrlimit(which, (value, most))
 
 
 def let_go(watch: int) -> bool:

@@ -14,14 +14,16 @@ from io import FileIO
 from z2d.media import forks
 from z2d.media.process import GRACE_S, KILLED, Group, Limits
 
-_FORK_S = 30.0
-"""Longest time until a child is there, the start of the warm program included."""
+_START_S = 60.0
+"""Longest time until the first child is there: the program has to get warm."""
+_FORK_S = 10.0
+"""The same for every later child."""
 _GIVE_UP_S = 2.0
 _LAST_LINES = 3
 
 
 class NurseryGone(OSError):
-    """The warm program has ended; the message is what it said last."""
+    """The warm program has ended, or hangs; the message is what it said last. It is of no use any more."""
 
 
 class _Forked(asyncio.Protocol):
@@ -53,17 +55,22 @@ class _Forked(asyncio.Protocol):
             file.close()
 
     def data_received(self, data: bytes) -> None:
-        """The pid, later the status."""
+        """The pid, later the status; or, after a mark, why there is no child."""
         self._said += data
-        if b"\n" in self._said and not self.there.done():
-            self.there.set_result(int(self._said.split(b"\n")[0]))
+        if b"\n" not in self._said or self.there.done():
+            return
+        first = self._said.split(b"\n")[0]
+        if first.startswith(forks.REFUSED):
+            self.there.set_exception(OSError(first[len(forks.REFUSED) :].decode("utf-8", "replace")))
+        else:
+            self.there.set_result(int(first))
 
     def connection_lost(self, error: Exception | None) -> None:
         """The leash is gone; without a word of the status it was killed."""
         said = self._said.split()
         if not self.there.done():
-            self.there.set_exception(NurseryGone("no child could be forked"))
-            self.there.exception()  # asked or not, it is known
+            self.there.set_exception(NurseryGone())
+        self.there.exception()  # asked or not, it is known
         if not self._ended.done():
             self._ended.set_result(int(said[1]) if len(said) == 2 else -KILLED)
 
@@ -91,6 +98,8 @@ class Nursery:
 
     def __init__(self, program: Group, orders: socket.socket) -> None:
         self._program, self._orders = program, orders
+        self._gone = self._proved = False
+        self._words: asyncio.Task[str] | None = None
 
     @classmethod
     async def start(cls, argv: Sequence[str], *, installation: str) -> Nursery:
@@ -112,30 +121,33 @@ class Nursery:
 
     @property
     def running(self) -> bool:
-        """Whether the program has not been seen to end."""
-        return self._program.running
+        """Whether the program has neither ended nor been found to hang."""
+        return not self._gone and self._program.running
 
     async def child(self, request: bytes, *, limits: Limits, grace_s: float = GRACE_S) -> Group:
         """A child that serves this request, as soon as the program is warm. Raises NurseryGone, or another OSError."""
         head = {"grace_s": grace_s, "limits": [limits.file_bytes, limits.memory_bytes, limits.cpu_s]}
         try:
             leash_fd, files = self._order(json.dumps(head).encode() + b"\n" + request)
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise NurseryGone(await self._last_words()) from error
+        except (BrokenPipeError, ConnectionResetError):
+            raise await self._given_up() from None
         forked = _Forked(files)
         try:
             await forked.connect()
-            async with asyncio.timeout(_FORK_S):
+            async with asyncio.timeout(_FORK_S if self._proved else _START_S):
                 await asyncio.shield(forked.there)
         except (OSError, asyncio.CancelledError) as error:  # TimeoutError is an OSError
             os.close(leash_fd)  # what has been forked, or will be, ends at once
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GIVE_UP_S):
-                    await forked.wait()
-            forked.close()
-            if isinstance(error, NurseryGone):
-                raise NurseryGone(await self._last_words() or str(error)) from None
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_GIVE_UP_S):
+                        await forked.wait()
+            finally:
+                forked.close()
+            if isinstance(error, TimeoutError | NurseryGone):
+                raise await self._given_up() from None
             raise
+        self._proved = True
         return Group(forked, leash_fd, grace_s, release=forked.close)
 
     def _order(self, message: bytes) -> tuple[int, list[FileIO]]:
@@ -159,11 +171,17 @@ class Nursery:
         self._orders.close()
         await self._program.stop()
 
+    async def _given_up(self) -> NurseryGone:
+        """What is to be raised about a program that is of no use any more; many may ask at once."""
+        self._gone = True
+        if self._words is None:
+            self._words = asyncio.create_task(self._last_words(), name="last words of a warm program")
+        return NurseryGone(await asyncio.shield(self._words))
+
     async def _last_words(self) -> str:
-        """What the program that has ended said at last."""
         try:
-            async with asyncio.timeout(GRACE_S):
+            async with asyncio.timeout(_GIVE_UP_S):
                 said = await self._program.stderr.read()
         except TimeoutError:
             return "it does not answer"
-        return " | ".join(said.decode("utf-8", "replace").splitlines()[-_LAST_LINES:])
+        return " | ".join(said.decode("utf-8", "replace").splitlines()[-_LAST_LINES:]) or "it was killed"

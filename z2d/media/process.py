@@ -1,9 +1,10 @@
 """The one runner of child programs: every program z2 starts runs through here, on a leash.
 
 Each program gets a session of its own (see `leash`), limits on memory, CPU and file size, an environment without
-secrets, and two marks in it by which leftovers of a killed daemon are found. Leaving the `async with` block of a
-`Group` - normally, by an error, or by cancellation - ends the program and everything it started: TERM, wait until
-the session is empty, KILL after five seconds.
+secrets, and two marks in it: the installation's, by which leftovers of a killed daemon are found, and for people the
+job's, where a program is started for one. Leaving the `async with` block of a `Group` - normally, by an error, or by
+cancellation - ends the program and everything it started: TERM, wait until the session is empty, KILL after five
+seconds.
 """
 
 from __future__ import annotations
@@ -300,11 +301,9 @@ def environment(ours: Mapping[str, str], *, installation: str, job_id: int | Non
     return kept | {"Z2_INSTALLATION": installation, "Z2_JOB_ID": "" if job_id is None else str(job_id)}
 
 
-def marked(installation: str, job_id: int | None = None) -> list[int]:
-    """The living processes that carry this installation's mark (and the job's, when given)."""
-    wanted = {f"Z2_INSTALLATION={installation}".encode()}
-    if job_id is not None:
-        wanted.add(f"Z2_JOB_ID={job_id}".encode())
+def marked(installation: str) -> list[int]:
+    """The living processes that carry this installation's mark."""
+    wanted = f"Z2_INSTALLATION={installation}".encode()
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
@@ -313,7 +312,7 @@ def marked(installation: str, job_id: int | None = None) -> list[int]:
             variables = (entry / "environ").read_bytes().split(b"\0")
         except OSError:  # gone, or somebody else's
             continue
-        if wanted.issubset(variables):
+        if wanted in variables:
             found.append(int(entry.name))
     return found
 

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from z2d.media.access import DIRECT, Access
 from z2d.media.faults import MediaFault
 from z2d.media.ffmpeg import Ffmpeg, Probe, extension_of, private_folder
+from z2d.media.nursery import NurseryGone
 from z2d.media.process import Limits
 from z2d.media.ytdlp_children import Children, Log, converse
 from z2d.wire.jobs import JobOptions
@@ -55,11 +56,13 @@ class FetchLimits:
     fetch_deadline_s: float = 120.0
     memory_bytes: int = 4 << 30
     """Of the child, and of each program it starts."""
+    cpu_s: int = 4 * 3600
+    """Processor time, likewise: more than any download takes, less than a loop without end."""
 
     @property
     def of_children(self) -> Limits:
         """What the system holds every process to."""
-        return Limits(memory_bytes=self.memory_bytes, file_bytes=self.max_bytes)
+        return Limits(memory_bytes=self.memory_bytes, file_bytes=self.max_bytes, cpu_s=self.cpu_s)
 
 
 class YtDlp:
@@ -300,6 +303,8 @@ class YtDlp:
         except TimeoutError:
             message = f"{request['op']} did not finish within {deadline_s:.0f} s"
             raise MediaFault(ErrorClass.TIMEOUT, message) from None
+        except NurseryGone as error:
+            raise MediaFault(ErrorClass.EXTRACTOR_BUG, f"yt-dlp cannot be started: {error}"[:2000]) from error
         except OSError as error:
             raise MediaFault(ErrorClass.UNKNOWN, f"the yt-dlp child failed: {error}") from error
 

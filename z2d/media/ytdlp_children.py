@@ -42,10 +42,10 @@ class Children:
         self._starting = asyncio.Lock()
 
     async def serve(self, request: bytes, limits: Limits) -> Group:
-        """A child that serves this request. Raises OSError."""
+        """A child that serves this request. Raises NurseryGone, or another OSError."""
         try:
             return await (await self._warmed()).child(request, limits=limits)
-        except NurseryGone:  # killed a moment ago: it is seen to be gone now
+        except NurseryGone:  # killed, or hanging; it may be an accident once
             return await (await self._warmed()).child(request, limits=limits)
 
     async def warm(self) -> None:
@@ -124,4 +124,7 @@ def _silent_end(code: int, last_words: str) -> MediaFault:
         return MediaFault(ErrorClass.TOO_LARGE, "a file grew beyond the size limit")
     if code == 128 + signal.SIGXCPU:
         return MediaFault(ErrorClass.TIMEOUT, "the processor time limit is used up")
-    return MediaFault(ErrorClass.UNKNOWN, f"the yt-dlp child ended with status {code}: {last_words}"[:2000])
+    if code == 128 + signal.SIGKILL:
+        return MediaFault(ErrorClass.UNKNOWN, "the yt-dlp child was killed, perhaps because the memory was full")
+    said = f": {last_words}" if last_words else ""
+    return MediaFault(ErrorClass.UNKNOWN, f"the yt-dlp child ended with status {code}{said}"[:2000])
