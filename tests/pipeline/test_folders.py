@@ -3,7 +3,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +90,44 @@ async def test_the_manifest_can_rebuild_the_rows(folder: JobFolder) -> None:
 
 def test_clearing_survives_a_purged_folder(tmp_path: Path) -> None:
     JobFolder(tmp_path / "gone").clear_work()
+    assert not JobFolder(tmp_path / "gone").has_work()
+
+
+def test_some_clear_and_some_look_at_once(folder: JobFolder) -> None:
+    """The end of a cancelled run and the worker's tidying meet in one folder; neither may stumble over the other."""
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(300):
+            for name in ("a", "b"):
+                (folder.work / name).mkdir()
+                (folder.work / name / "deep.part").touch()
+                (folder.work / f"{name}.part").touch()
+            tasks = [threads.submit(what) for what in (folder.clear_work, folder.has_work) * 2]
+            for done in tasks:
+                done.result()
+            assert folder.work.is_dir()
+            assert not folder.has_work()
+
+
+def test_what_cannot_be_removed_is_said_and_the_rest_goes(folder: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        (folder.work / f"{name}.part").touch()
+        (folder.work / name).mkdir()
+        (folder.work / name / "deep.part").touch()
+    really_unlink = os.unlink
+
+    def unlink(path: Any, **where: Any) -> None:
+        if Path(path).name in ("b.part", "deep.part"):
+            raise OSError(errno.EIO, "the disk fails")
+        really_unlink(path, **where)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.unlink", unlink)
+        with pytest.raises(OSError, match="the disk fails"):
+            folder.clear_work()
+    assert {path.name for path in folder.work.iterdir()} == {"a", "b", "c", "b.part"}
+    folder.clear_work()
+    assert not folder.has_work()
 
 
 async def test_a_thread_learns_that_nobody_waits() -> None:

@@ -197,6 +197,27 @@ async def test_the_same_video_is_not_fetched_twice(house: House) -> None:
     assert await house.run(replace(JOB, forced=True)) == Completed(Outcome.FULL)
 
 
+@pytest.mark.parametrize("gone", [True, False], ids=["failed", "duplicate"])
+async def test_a_folder_that_makes_trouble_does_not_change_the_end(
+    house: House, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    def clear_work(_: JobFolder) -> None:
+        raise OSError(errno.EIO, "the disk fails")
+
+    monkeypatch.setattr(JobFolder, "clear_work", clear_work)
+    house.journal.twin = 3
+    if gone:
+        house.fails(StageName.METADATA, MediaFault(ErrorClass.NOT_FOUND, "It is gone."))
+    end = await house.run()
+    assert end == (
+        Failed(ErrorClass.NOT_FOUND, "It is gone.", StageName.METADATA)
+        if gone
+        else Completed(Outcome.DUPLICATE, duplicate_of=3)
+    )
+    assert house.journal.said("What is unfinished could not be removed: the disk fails.")
+    assert house.runs == [1, 0, 0, 0, 0, 0]
+
+
 async def test_a_bug_costs_the_stage_it_is_in(house: House) -> None:
     house.fails(StageName.ANALYSIS, KeyError("bug"))
     run = house.new_run(replace(JOB, attempt=2))

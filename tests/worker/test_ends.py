@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 from tests.site import Site
 from tests.support import eventually
 from tests.worker.rig import Desk, at_work, killed, leftovers, start_worker_process, statuses, working
+from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.stages.audio import AudioStage
 from z2d.store import claims, workers
 from z2d.store.database import Database
@@ -315,6 +318,78 @@ async def test_what_was_cancelled_while_its_worker_lay_dead_is_tidied(dsn: str, 
         job = await desk.end_of(job_id)
         assert job.status is JobStatus.CANCELLED
         await eventually(lambda: not list(desk.folder(job_id).work.iterdir()))
+
+
+async def test_a_folder_that_makes_trouble_costs_no_other_job(
+    dsn: str, desk: Desk, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be looked into or removed when a job is cancelled is tidied up the next time."""
+    broken: set[Path] = set()
+
+    def fails(what: Any) -> Any:
+        def tried(self: JobFolder) -> Any:
+            if self.root in broken:
+                raise OSError(errno.EIO, "the disk fails")
+            return what(self)
+
+        return tried
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("has_work", "clear_work", "forget_session"):
+            patch.setattr(JobFolder, name, fails(getattr(JobFolder, name)))
+        async with working(dsn, desk.state_dir) as (worker, running):
+            job_id = await desk.submit(site.url(SLOWLY))
+            folder = desk.folder(job_id)
+            await downloading(desk, job_id)
+            broken.add(folder.root)
+            await desk.cancel(job_id)
+            assert (await desk.end_of(job_id, within=5)).status is JobStatus.CANCELLED
+            await eventually(lambda: not list(worker.working_on), what="the end of the run")
+            await desk.cancel(await desk.submit(site.url("/audio.mp3"), hold=True))  # tidying looks again, in vain
+            words = f"the folder of job {job_id} could not be tidied"
+            tidying = "z2d.worker.service"
+            await eventually(lambda: any(r.name == tidying and words in r.getMessage() for r in caplog.records))
+            assert list(folder.work.iterdir())
+            assert not running.done()
+
+            broken.clear()
+            await desk.cancel(await desk.submit(site.url("/audio.mp3?other"), hold=True))
+            await eventually(lambda: not list(folder.work.iterdir()), what="a tidy folder")
+            assert (await desk.end_of(await desk.submit(site.url("/audio.mp3")))).status is JobStatus.COMPLETED
+
+
+async def test_tidying_leaves_a_job_alone_that_is_still_held(dsn: str, desk: Desk, site: Site) -> None:
+    """Its end is written, its run is not over: the folder is whose it was until then."""
+    holding, over = threading.Event(), threading.Event()
+    looked: list[Path] = []
+    really_clear, really_look = JobFolder.clear_work, JobFolder.has_work
+
+    def clear(self: JobFolder) -> None:
+        holding.set()
+        assert over.wait(20)
+        really_clear(self)
+
+    def look(self: JobFolder) -> bool:
+        looked.append(self.root)
+        return really_look(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JobFolder, "clear_work", clear)
+        patch.setattr(JobFolder, "has_work", look)
+        async with working(dsn, desk.state_dir) as (worker, _):
+            other = await desk.submit(site.url("/audio.mp3?other"), hold=True)
+            job_id = await desk.submit(site.url(SLOWLY))
+            await downloading(desk, job_id)
+            await desk.db.execute("UPDATE jobs SET cancel_requested_at = now() WHERE id = $1", job_id)
+            try:
+                await eventually(holding.is_set, what="the end of the run")
+                await desk.cancel(other)
+                await eventually(lambda: desk.folder(other).root in looked, what="a round of tidying")
+                assert list(worker.working_on) == [job_id]
+                assert desk.folder(job_id).root not in looked
+            finally:
+                over.set()
+            assert (await desk.end_of(job_id)).status is JobStatus.CANCELLED
 
 
 async def test_a_bug_costs_one_job(dsn: str, desk: Desk, site: Site) -> None:

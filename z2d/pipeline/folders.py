@@ -169,14 +169,23 @@ class JobFolder:
         (self.root / "source" / SESSION).unlink(missing_ok=True)
 
     def has_work(self) -> bool:
-        """Whether there is something unfinished."""
-        return self.work.is_dir() and any(self.work.iterdir())
+        """Whether there is something unfinished. Raises OSError when that cannot be told."""
+        try:
+            return any(self.work.iterdir())
+        except FileNotFoundError:  # never made, or purged meanwhile
+            return False
 
     def clear_work(self) -> None:
-        """Remove everything unfinished; for a job that will not go on."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        """Remove everything unfinished; for a job that will not go on. `work` itself stays: others may look into it.
+
+        Several may do so at once. Raises OSError when something could not be removed; the rest is gone then.
+        """
+        trouble: list[OSError] = []
         with suppress(FileNotFoundError):  # the whole folder may have been purged meanwhile
-            self.work.mkdir(mode=0o700)
+            for path in self.work.iterdir():
+                _remove(path, trouble)
+        if trouble:
+            raise trouble[0]
 
     def write_manifest(self, job_id: int, stages: Mapping[StageName, tuple[int, str, Iterable[Artefact]]]) -> None:
         """Write down what the folder holds, enough to rebuild the database's rows of it.
@@ -197,6 +206,22 @@ class JobFolder:
                 },
             },
         )
+
+
+def _remove(path: Path, trouble: list[OSError]) -> None:
+    """Remove a file or a folder, as far as that is possible; what another one has removed before is no trouble."""
+
+    def note(_what: object, _path: object, raised: Any) -> None:
+        if not isinstance(raised[1], FileNotFoundError):
+            trouble.append(raised[1])
+
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, onerror=note)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        trouble.append(error)
 
 
 def _resumable(name: str) -> bool:

@@ -202,7 +202,7 @@ class Run:
             key = self._work_of(stage).metadata().media_key
             if (other := await self._journal.same_media(key)) is not None:
                 self._log(LogLevel.INFO, stage.name, f"The same video is already job {other}; nothing more to do.")
-                await asyncio.to_thread(self._folder.clear_work)
+                await self._clear_work(stage)
                 return Completed(Outcome.DUPLICATE, duplicate_of=other)
         if stage.name is StageName.METADATA and will_listen(self._work_of(stage)):
             self._meter.weigh(StageName.TRANSCRIPT, LISTENING)
@@ -297,8 +297,15 @@ class Run:
             return None
         self._log(LogLevel.ERROR, stage.name, f"{fault.message} {hint(fault.error_class, self._job.site)}", data)
         if self._policy.decide(fault.error_class, attempt=1, max_attempts=2) is None:
-            await asyncio.to_thread(self._folder.clear_work)  # else a person's retry continues the download
+            await self._clear_work(stage)  # else a person's retry continues the download
         return Failed(fault.error_class, fault.message, stage.name)
+
+    async def _clear_work(self, stage: Stage) -> None:
+        """Remove what is unfinished. Whether that goes well does not change how the job ends."""
+        try:
+            await asyncio.to_thread(self._folder.clear_work)
+        except OSError as error:
+            self._log(LogLevel.WARNING, stage.name, f"What is unfinished could not be removed: {error.strerror}.")
 
     def _verdict(self, stage: Stage, fault: Fault) -> Again | None:
         verdict = self._policy.decide(

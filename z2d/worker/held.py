@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from z2d import jobmark
 from z2d.pipeline.folders import JobFolder
@@ -122,9 +123,9 @@ class Held:
             log.warning("job %d went to another worker; dropped", self.claim.job_id)
             return
         self._say_farewell()
-        await asyncio.to_thread(self._folder.forget_session)
+        await self._tidy(self._folder.forget_session)
         if self._cancel_wanted:
-            await asyncio.to_thread(self._folder.clear_work)
+            await self._tidy(self._folder.clear_work)
         while not await self._logs.flush(self.claim.job_id, timeout=FLUSH_S):
             log.info("the end of job %d waits for its log", self.claim.job_id)
         try:
@@ -133,7 +134,17 @@ class Held:
             log.warning("job %d went to another worker before its end was written", self.claim.job_id)
             return
         if status is JobStatus.CANCELLED:
-            await asyncio.to_thread(self._folder.clear_work)
+            await self._tidy(self._folder.clear_work)
+
+    async def _tidy(self, tidy: Callable[[], None]) -> None:
+        """The folder of one job may make trouble; its end is written all the same, and no other job notices.
+
+        Unfinished work of a cancelled job is tried again by the worker's tidying; a next run puts the rest right.
+        """
+        try:
+            await asyncio.to_thread(tidy)
+        except OSError as error:
+            log.warning("the folder of job %d could not be tidied: %s", self.claim.job_id, error)
 
     def _say_farewell(self) -> None:
         """The last line of a run that did not end by itself."""

@@ -296,17 +296,25 @@ class Worker:
         while True:
             try:
                 for job_id in await reads.lately_cancelled(self._db):
-                    if await asyncio.to_thread(self._folder(job_id).has_work):
-                        await self._tidy(job_id)
+                    await self._tidy(job_id)
             except DatabaseUnavailable as error:
                 log.info("no tidying: %s", error)
             await heard(self._untidy, TIDY_S)
             self._untidy.clear()
 
     async def _tidy(self, job_id: int) -> None:
-        async with self._tidying:
-            if job_id not in self._held and await self._is_over(job_id):
-                await asyncio.to_thread(self._folder(job_id).clear_work)
+        """Clear the folder of a job that is over. One that makes trouble is left for the next time."""
+        if job_id in self._held:  # whoever holds it clears it
+            return
+        folder = self._folder(job_id)
+        try:
+            if not await asyncio.to_thread(folder.has_work):
+                return
+            async with self._tidying:
+                if job_id not in self._held and await self._is_over(job_id):
+                    await asyncio.to_thread(folder.clear_work)
+        except OSError as error:
+            log.warning("the folder of job %d could not be tidied: %s", job_id, error)
 
     async def _is_over(self, job_id: int) -> bool:
         try:
