@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,11 @@ class House:
     async def keep(self, **days: Any) -> None:
         await Housekeeping(self.db, Keep(**days), jobs_dir=self.jobs_dir, library=self.library).round()
 
+    def folder(self, job_id: int) -> Path:
+        return job_folder(self.jobs_dir, job_id)
+
     def media(self, job_id: int) -> Path:
-        return job_folder(self.jobs_dir, job_id) / "media" / "a.mp4"
+        return self.folder(job_id) / "media" / "a.mp4"
 
     async def completed(self, key: str = "site:1") -> tuple[int, Path]:
         """A completed job with files, transcript and library entry; its id and the entry's folder."""
@@ -102,6 +107,50 @@ async def test_files_go_with_the_job_when_that_was_asked(house: House) -> None:
     with pytest.raises(JobNotFound):
         await removal.restore(house.db, job_id)
     assert await house.db.fetchval("SELECT count(*) FROM transcripts") == 0
+
+
+async def test_files_that_cannot_be_removed_hold_up_nothing_else(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck, _ = await house.completed("site:1")
+    after, _ = await house.completed("site:2")
+    for job_id in (stuck, after):
+        await requests.mark_deleted(house.db, job_id, files=True)
+        await house.age(job_id, 9)
+    old = [(await house.completed(f"site:{number}"))[0] for number in (3, 4)]
+    for job_id in old:
+        await house.age(job_id, 40)
+    really_remove, really_unlink = shutil.rmtree, Path.unlink
+
+    def rmtree(path: Path, **how: Any) -> None:
+        if path == house.folder(stuck):
+            raise PermissionError(errno.EACCES, "not yours")
+        really_remove(path, **how)
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path == house.media(old[0]):
+            raise OSError(errno.EIO, "the disk fails")
+        really_unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("z2d.daemon.housekeeping.shutil.rmtree", rmtree)
+        patch.setattr("pathlib.Path.unlink", unlink)
+        await house.keep(media_days=30, log_days=30)
+    assert [house.folder(job_id).exists() for job_id in (stuck, after)] == [True, False]
+    assert [house.media(job_id).exists() for job_id in old] == [True, False]
+    assert (await logs.page(house.db, old[0])).first_seq == 31
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told == [
+        f"the files of deleted job {stuck} could not be removed: [Errno 13] not yours",
+        f"old media of job {old[0]} could not be removed: [Errno 5] the disk fails",
+    ]
+    rows = await house.db.fetch("SELECT id FROM jobs WHERE deleted_at IS NOT NULL")
+    assert [row["id"] for row in rows] == [stuck], "as long as there are files of it, it is not forgotten"
+
+    await house.keep(media_days=30)
+    assert not house.folder(stuck).exists()
+    assert not house.media(old[0]).exists()
+    assert await house.db.fetchval("SELECT count(*) FROM jobs WHERE deleted_at IS NOT NULL") == 0
 
 
 async def test_an_entry_without_foreign_files_goes_with_its_shelf(house: House) -> None:

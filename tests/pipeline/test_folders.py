@@ -5,7 +5,6 @@ import errno
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +94,6 @@ def test_clearing_survives_a_purged_folder(tmp_path: Path) -> None:
 
 def test_some_clear_and_some_look_at_once(folder: JobFolder) -> None:
     """The end of a cancelled run and the worker's tidying meet in one folder; neither may stumble over the other."""
-
     with ThreadPoolExecutor(4) as threads:
         for _ in range(300):
             for name in ("a", "b"):

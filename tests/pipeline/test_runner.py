@@ -215,7 +215,6 @@ async def test_a_folder_that_makes_trouble_does_not_change_the_end(
         else Completed(Outcome.DUPLICATE, duplicate_of=3)
     )
     assert house.journal.said("What is unfinished could not be removed: the disk fails.")
-    assert house.runs == [1, 0, 0, 0, 0, 0]
 
 
 async def test_a_bug_costs_the_stage_it_is_in(house: House) -> None:

@@ -59,8 +59,8 @@ class Housekeeping:
         if self.keep.failed_days is not None:
             while await removal.delete_unsuccessful(self._db, self.keep.failed_days * DAY_S) == removal.AT_ONCE:
                 pass
-        await self._remove_files_of_deleted()
-        if gone := await removal.forget(self._db, self.keep.deleted_days * DAY_S + GRACE_S):
+        left = await self._remove_files_of_deleted()
+        if gone := await removal.forget(self._db, self.keep.deleted_days * DAY_S + GRACE_S, but=left):
             log.info("removed %d deleted jobs for good", gone)
         if self.keep.media_days is not None:
             await self._remove_old_media(self.keep.media_days * DAY_S)
@@ -68,12 +68,18 @@ class Housekeeping:
             while await removal.cut_logs(self._db, self.keep.log_days * DAY_S) == removal.AT_ONCE:
                 pass
 
-    async def _remove_files_of_deleted(self) -> None:
-        after = 0
+    async def _remove_files_of_deleted(self) -> list[int]:
+        """Gives the jobs of which something is left. Their rows stay, or nobody would know of the files any more."""
+        after, left = 0, []
         while jobs := await removal.doomed(self._db, self.keep.deleted_days * DAY_S, after=after):
             for job in jobs:
-                await asyncio.to_thread(self._remove, job)
+                try:
+                    await asyncio.to_thread(self._remove, job)
+                except OSError as error:  # that of one job is no reason to leave all others
+                    log.warning("the files of deleted job %d could not be removed: %s", job.id, error)
+                    left.append(job.id)
             after = jobs[-1].id
+        return left
 
     def _remove(self, job: Doomed) -> None:
         if job.entry and job.media_key and withdraw(self._library, Path(job.entry), job.media_key):
@@ -87,7 +93,12 @@ class Housekeeping:
         after = 0
         while files := await removal.old_media(self._db, older_than_s, after=after):
             for file in files:
-                if await asyncio.to_thread(self._unlink, file):
+                try:
+                    gone = await asyncio.to_thread(self._unlink, file)
+                except OSError as error:
+                    log.warning("old media of job %d could not be removed: %s", file.job_id, error)
+                    continue
+                if gone:
                     await removal.purged(self._db, file.id)
             after = files[-1].id
 

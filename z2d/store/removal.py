@@ -6,6 +6,7 @@ deleted (`delete_files`) and done by the daemon's housekeeping, which asks here 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import asyncpg
@@ -63,15 +64,16 @@ async def doomed(db: Database, older_than_s: float, *, after: int = 0) -> list[D
 
 _FORGET = """
     DELETE FROM jobs WHERE id = ANY (
-        SELECT id FROM jobs WHERE deleted_at < clock_timestamp() - make_interval(secs => $1) ORDER BY id LIMIT $2)
+        SELECT id FROM jobs
+        WHERE deleted_at < clock_timestamp() - make_interval(secs => $1) AND id <> ALL ($3) ORDER BY id LIMIT $2)
 """
 
 
-async def forget(db: Database, older_than_s: float) -> int:
-    """Remove the rows of jobs that were deleted more than `older_than_s` seconds ago; how many there were."""
+async def forget(db: Database, older_than_s: float, *, but: Sequence[int] = ()) -> int:
+    """Remove the rows of jobs, `but` these, that were deleted more than `older_than_s` seconds ago; their number."""
     gone = 0
     while True:
-        answer = await db.execute(_FORGET, float(older_than_s), AT_ONCE)
+        answer = await db.execute(_FORGET, float(older_than_s), AT_ONCE, but)
         count = int(answer.rpartition(" ")[2])
         gone += count
         if count < AT_ONCE:
