@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from z2d.bus import QueueChanged, Resync
-from z2d.store import claims, control, many, queue, reads, requests, stages, workers
+from z2d.store import claims, control, gates, many, queue, reads, requests, stages, workers
 from z2d.store.database import Database
 from z2d.store.listen import listen
 from z2d.store.why import why
@@ -42,6 +43,99 @@ async def test_what_was_submitted_on_hold_is_resumed(db: Database) -> None:
     claim = await claims.claim(db, await making.worker(db))
     assert claim is not None
     assert claim.job_id == job.id
+
+
+def in_an_hour() -> datetime:
+    return datetime.now(UTC) + timedelta(hours=1)
+
+
+async def test_a_wanted_time_outlives_a_pause_and_being_on_hold(db: Database) -> None:
+    wanted = in_an_hour()
+    scheduled = await making.job(db, run_after=wanted)
+    held = await making.job(db, run_after=wanted, hold=True)
+    for _ in range(2):
+        paused = await control.pause(db, scheduled.id)
+        assert (paused.display_status, paused.run_after) == ("PAUSED", None)
+        for job_id in (scheduled.id, held.id):
+            job = await control.resume(db, job_id)
+            assert (job.display_status, job.run_after, job.wait_reason) == ("SCHEDULED", wanted, None)
+    assert await claims.claim(db, await making.worker(db)) is None
+
+    await control.pause(db, held.id)
+    await db.execute("UPDATE jobs SET due_after = now() - interval '1 hour' WHERE id = $1", held.id)
+    late = await control.resume(db, held.id)
+    assert late.display_status == "QUEUED", "the time has come meanwhile"
+    assert late.run_after is not None
+    assert late.run_after > datetime.now(UTC) - timedelta(minutes=1), "who was paused comes behind who was not"
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        (WaitReason.RETRY, "RETRYING"),
+        (WaitReason.LIVE_NOT_STARTED, "SCHEDULED"),
+        (WaitReason.RATE_LIMITED, "SCHEDULED"),
+        (WaitReason.DISK_FULL, "SCHEDULED"),
+    ],
+)
+@pytest.mark.parametrize("when", ["in the queue", "while it runs"])
+async def test_why_and_until_when_a_job_waits_outlives_a_pause(
+    db: Database, reason: WaitReason, shown: str, when: str
+) -> None:
+    """Also when the person pauses it in the moment in which its run ends by itself."""
+    claim = await making.claimed(db)
+    if when == "while it runs":
+        await control.pause(db, claim.job_id)
+    await claims.requeue(db, claim, reason, 3600, attempt_used=True, error_class=ErrorClass.NETWORK, message="m")
+    paused = await control.pause(db, claim.job_id)
+    assert (paused.display_status, paused.run_after) == ("PAUSED", None)
+    job = await control.resume(db, claim.job_id)
+    assert (job.display_status, job.wait_reason) == (shown, reason)
+    assert job.run_after is not None
+    assert timedelta(minutes=59) < job.run_after - datetime.now(UTC) < timedelta(minutes=61)
+
+    await control.pause(db, claim.job_id)
+    await db.execute("UPDATE jobs SET due_after = now() WHERE id = $1", claim.job_id)
+    job = await control.resume(db, claim.job_id)
+    assert (job.display_status, job.wait_reason) == ("QUEUED", None)
+
+
+async def test_a_site_that_is_let_go_is_no_reason_for_paused_jobs_either(db: Database) -> None:
+    claim = await making.claimed(db)
+    await claims.requeue(db, claim, WaitReason.RATE_LIMITED, 3600, attempt_used=False)
+    await control.pause(db, claim.job_id)
+    assert await gates.release(db, "site") == 0
+    assert (await reads.summary(db, claim.job_id)).display_status == "PAUSED"
+    assert (await control.resume(db, claim.job_id)).display_status == "QUEUED"
+
+
+async def test_a_job_before_a_closed_lane_is_there_again_after_a_pause(db: Database) -> None:
+    await queue.set_lanes(db, {"download": 0})
+    claim = await making.claimed(db)
+    await claims.requeue(db, claim, WaitReason.LANE_CLOSED, 0, attempt_used=False, stage=StageName.DOWNLOAD)
+    await control.pause(db, claim.job_id)
+    assert (await control.resume(db, claim.job_id)).wait_reason is WaitReason.LANE_CLOSED
+    assert (await why(db, claim.job_id)).code is WhyCode.LANE_CLOSED
+
+
+async def test_resuming_everything_is_for_what_was_paused(db: Database) -> None:
+    async def would(condition: str = "") -> list[int]:
+        return await many.matching(db, filters.parse(condition), "resume", limit=100)
+
+    held, again, paused = [(await making.job(db, hold=hold)).id for hold in (True, True, False)]
+    await control.pause(db, paused)
+    assert await would() == [paused]
+    assert await would("status:paused") == [held, again, paused], "who names them means them"
+
+    await control.pause(db, held)  # on hold as it is: that changes nothing
+    assert await would() == [paused]
+    await control.resume(db, again)
+    await control.pause(db, again)
+    assert await would() == [again, paused]
+    await requests.ask_cancel(db, held)
+    await requests.retry(db, held)
+    await control.pause(db, held)
+    assert await would() == [held, again, paused]
 
 
 async def test_pausing_a_list_pauses_what_came_from_it(db: Database) -> None:

@@ -73,11 +73,11 @@ def pause_command(app: App, job_ids: tuple[int, ...], condition: str | None, eve
 
 
 @click.command("resume")
-@chosen(everything="Every paused job.")
+@chosen(everything="Every job that was paused; not those submitted with --hold.")
 @json_option
 @click.pass_obj
 def resume_command(app: App, job_ids: tuple[int, ...], condition: str | None, every: bool, dry_run: bool) -> None:
-    """Let paused jobs go on where they were, and start those submitted with --hold."""
+    """Let paused jobs go on where they were, and start those submitted with --hold. A time to wait for holds."""
     act(app, "resume", app.client.resume, job_ids, _all(condition, every), dry_run=dry_run)
 
 

@@ -184,6 +184,9 @@ _END = """
             run_after = CASE WHEN v.status <> 'QUEUED' THEN j.run_after
                 WHEN v.pause THEN 'infinity'
                 ELSE clock_timestamp() + make_interval(secs => $8::float8) END,
+            due_after = CASE WHEN v.status = 'QUEUED' AND v.pause
+                THEN clock_timestamp() + make_interval(secs => $8::float8) END,
+            due_reason = CASE WHEN v.status = 'QUEUED' AND v.pause THEN nullif($7, 'USER') END,
             attempt = CASE WHEN v.status = 'QUEUED' AND (v.pause OR NOT $9) THEN j.attempt - 1 ELSE j.attempt END,
             crashes = CASE WHEN $13 THEN j.crashes + 1 ELSE 0 END,
             error_class = CASE WHEN v.status = 'FAILED' OR v.status = 'QUEUED' AND NOT $13 THEN $10 END,

@@ -16,20 +16,26 @@ from z2d.wire.control import JobChanges
 from z2d.wire.errors import AlreadyFinished, Conflict, PreconditionFailed
 from z2d.wire.jobs import FINISHED, JobStatus, JobSummary
 
-# QUEUED: held from now on. RUNNING: its worker is asked. A job that is to be cancelled is past pausing.
+# QUEUED: held from now on, and when it was due is kept. RUNNING: its worker is asked. A job that is to be cancelled is
+# past pausing.
 _PAUSE = """
     UPDATE jobs SET
         pause_requested_at = CASE WHEN status = 'RUNNING' THEN clock_timestamp() END,
+        due_after = run_after, due_reason = wait_reason, on_hold = false,
         wait_reason = CASE WHEN status = 'QUEUED' THEN 'USER' ELSE wait_reason END,
         run_after = CASE WHEN status = 'QUEUED' THEN 'infinity' ELSE run_after END
     WHERE id = ANY($1) AND cancel_requested_at IS NULL AND (
         status = 'RUNNING' AND pause_requested_at IS NULL OR status = 'QUEUED' AND wait_reason IS DISTINCT FROM 'USER')
 """
+# The reason is that of a time that is still to come, or a lane that may be closed still.
 _RESUME = """
     UPDATE jobs SET
         pause_requested_at = NULL,
-        wait_reason = CASE WHEN status = 'QUEUED' THEN NULL ELSE wait_reason END,
-        run_after = CASE WHEN status = 'QUEUED' THEN clock_timestamp() ELSE run_after END
+        wait_reason = CASE WHEN status = 'QUEUED' THEN
+            CASE WHEN due_after > clock_timestamp() OR due_reason = 'LANE_CLOSED' THEN due_reason END
+            ELSE wait_reason END,
+        run_after = CASE WHEN status = 'QUEUED' THEN greatest(clock_timestamp(), due_after) ELSE run_after END,
+        due_after = NULL, due_reason = NULL, on_hold = false
     WHERE id = ANY($1) AND (
         status = 'RUNNING' AND pause_requested_at IS NOT NULL OR status = 'QUEUED' AND wait_reason = 'USER')
 """
@@ -47,7 +53,8 @@ async def pause(db: Database, job_id: int) -> JobSummary:
 
 
 async def resume(db: Database, job_id: int) -> JobSummary:
-    """PAUSED, or submitted on hold: due now. PAUSING: the wish is taken back. WAITING: the jobs that came from it.
+    """PAUSED, or submitted on hold: due now, or later if it was wanted for later. PAUSING: the wish is taken back.
+    WAITING: the jobs that came from it.
 
     A job that is not paused stays as it is. Raises `JobNotFound`, `AlreadyFinished`, `Conflict`.
     """

@@ -19,6 +19,10 @@ _RELEASE = """
               AND (site = $1 OR site LIKE $2)
             ORDER BY id FOR NO KEY UPDATE)
         RETURNING id
+    ), held AS (  -- when a person lets them go on, they need not wait for their site either
+        UPDATE jobs SET due_after = NULL
+        WHERE status = 'QUEUED' AND wait_reason = 'USER' AND due_reason = 'RATE_LIMITED'
+          AND (site = $1 OR site LIKE $2)
     )
     SELECT count(*) FROM waiting
 """

@@ -19,6 +19,8 @@ _FITS: Mapping[JobAction, str] = {
     "delete": "j.status IN ('COMPLETED', 'FAILED', 'CANCELLED')",
     "restore": "false",  # what is deleted is in no list
 }
+# Everything goes on that somebody paused. Who submitted a job on hold has a reason of their own, and means it.
+_PAUSED_BY_A_PERSON = " AND NOT (j.status = 'QUEUED' AND j.on_hold)"
 _RERUN = "j.status IN ('COMPLETED', 'FAILED', 'CANCELLED')"
 
 
@@ -31,6 +33,8 @@ async def matching(
     """
     conditions, args = where(terms)
     fits = _RERUN if rerun and action == "retry" else _FITS[action]
+    if action == "resume" and not terms:
+        fits += _PAUSED_BY_A_PERSON
     args.append(after)
     text = f"SELECT j.id FROM jobs j WHERE {conditions} AND {fits} AND j.id > ${len(args)}"  # noqa: S608
     return [row["id"] for row in await db.fetch(f"{text} ORDER BY j.id LIMIT {int(limit)}", *args)]

@@ -145,9 +145,10 @@ async def _same_requests(connection: Any, submitter: str, some: Sequence[Submiss
 
 _INSERT = """
     INSERT INTO jobs (url, site, dedup_key, client_key, forced, submitted_by, profile, options, tags, priority,
-                      run_after, wait_reason)
+                      run_after, wait_reason, due_after, on_hold)
     SELECT u.url, u.site, u.dedup_key, u.client_key, $5::bool, $6::text, $7::text, $8::jsonb, $9::text[], $10::smallint,
-           CASE WHEN $12 THEN 'infinity' ELSE coalesce($11::timestamptz, now()) END, CASE WHEN $12 THEN 'USER' END
+           CASE WHEN $12 THEN 'infinity' ELSE coalesce($11::timestamptz, now()) END, CASE WHEN $12 THEN 'USER' END,
+           CASE WHEN $12 THEN $11::timestamptz END, $12
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
          WITH ORDINALITY AS u(url, site, dedup_key, client_key, place)
     ORDER BY u.place

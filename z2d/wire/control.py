@@ -177,7 +177,8 @@ class ManyJobs(Wire):
     filter: Annotated[str, StringConstraints(max_length=LONGEST)] | None = Field(
         None,
         description="In place of ids: conditions in one line, as in `GET /api/jobs`. Jobs that the action does not fit "
-        "are left out; a retry without from_stage fits those that failed or were cancelled",
+        "are left out; a retry without from_stage fits those that failed or were cancelled, "
+        "a resume without any condition leaves jobs alone that were submitted on hold",
     )
     after: int = Field(
         0, ge=0, le=2**63 - 1, description="With a filter: only larger ids (`next_after` of the call before)"

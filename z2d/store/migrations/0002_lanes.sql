@@ -1,10 +1,14 @@
--- Lanes: how many jobs of a worker do the same kind of work at once; and when a waiting job is due, for lists.
+-- Lanes: how many jobs of a worker do the same kind of work at once; and when a waiting job is due, for lists. What a
+-- person holds keeps the time for which it was wanted.
 
 ALTER TABLE queue_settings ADD COLUMN lanes jsonb NOT NULL DEFAULT '{}';
 
 ALTER TABLE job_stages ADD COLUMN lane text CHECK (lane IN ('WAITING', 'INSIDE'));
 
 ALTER TABLE jobs
+  ADD COLUMN due_after timestamptz,
+  ADD COLUMN due_reason text,
+  ADD COLUMN on_hold boolean NOT NULL DEFAULT false,
   DROP CONSTRAINT jobs_wait_reason_check,
   ADD CONSTRAINT jobs_wait_reason_check CHECK (wait_reason IN (
     'RETRY', 'LIVE_NOT_STARTED', 'RATE_LIMITED', 'DISK_FULL', 'CHILDREN', 'SHUTDOWN', 'QUEUE_PAUSED', 'LANE_CLOSED',
@@ -16,7 +20,8 @@ ALTER TABLE job_attempts
     'COMPLETED', 'FAILED', 'WAITING', 'CANCELLED', 'LOST', 'RETRY', 'LIVE_NOT_STARTED', 'RATE_LIMITED', 'DISK_FULL',
     'SHUTDOWN', 'QUEUE_PAUSED', 'LANE_CLOSED', 'USER'));
 
-CREATE OR REPLACE VIEW job_list AS
+DROP VIEW job_list;  -- its columns are those of the table, and then its own
+CREATE VIEW job_list AS
 SELECT j.*, m.channel, m.duration_ms, s.speed_bps, s.eta_s,
   CASE
     WHEN j.status = 'RUNNING' AND j.cancel_requested_at IS NOT NULL THEN 'CANCELLING'
