@@ -99,7 +99,9 @@ def test_a_stage_says_what_it_was_done_with(daemon: FakeDaemon, z2ctl: Z2ctl) ->
     tools = {"z2": "0.1.0", "yt-dlp": "2026.7.4", "ffmpeg": "7.1\x1b[31m"}
     stage = {"stage": "download", "status": "DONE", "attempt": 1, "progress": 1, "bytes_done": 1024, "tools": tools}
     daemon.put(job(id=1, status="COMPLETED", stages=[{**stage, "bytes_total": 1024}]))
-    assert "1.0 KiB of 1.0 KiB, yt-dlp 2026.7.4, ffmpeg 7.1\n" in z2ctl("show", 1).out
+    assert "  1.0 KiB, yt-dlp 2026.7.4, ffmpeg 7.1\n" in z2ctl("show", 1).out
+    daemon.put(job(id=1, status="RUNNING", stages=[{**stage, "status": "RUNNING", "bytes_total": 2048}]))
+    assert "  1.0 KiB of 2.0 KiB, yt-dlp 2026.7.4, ffmpeg 7.1\n" in z2ctl("show", 1).out
 
 
 def test_two_versions_are_compared(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

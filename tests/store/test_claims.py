@@ -317,6 +317,32 @@ async def test_a_checkpoint_lives_as_long_as_its_input(db: Database) -> None:
     assert (await stages.load_stages(db, claim))[DOWNLOAD].checkpoint == {}
 
 
+async def test_a_finished_stage_has_done_all_its_bytes(db: Database) -> None:
+    """Its reports are written once a second, so those of a fast download say little."""
+    claim = await claimed(db)
+    said: dict[str, int | None]
+    for stage, files, said in (
+        (DOWNLOAD, [artefact()], {"bytes_done": 1, "bytes_total": 12}),  # estimated; the file has 10
+        (StageName.AUDIO, [], {}),
+        (StageName.PUBLISHING, [], {"bytes_done": 1, "bytes_total": 12}),
+    ):
+        await stages.start_stage(db, claim, stage, "h", 1)
+        if said:
+            await stages.save_progress(db, claim, stage, stage_progress=0.1, job_progress=0.1, **said)
+        await stages.finish_stage(db, claim, stage, input_hash="h", artefacts=files)
+    found = {one.stage: one for one in (await reads.detail(db, claim.job_id)).stages}
+    assert [(found[stage].bytes_done, found[stage].bytes_total) for stage in (DOWNLOAD, "audio", "publishing")] == [
+        (10, 10),
+        (None, None),
+        (12, 12),
+    ]
+    await stages.start_stage(db, claim, DOWNLOAD, "h", 1)
+    await stages.save_progress(db, claim, DOWNLOAD, stage_progress=0, job_progress=0.1, bytes_done=7)  # a live stream
+    await stages.finish_stage(db, claim, DOWNLOAD, input_hash="h", artefacts=[artefact()])
+    again = (await reads.detail(db, claim.job_id)).stages[1]
+    assert (again.bytes_done, again.bytes_total) == (10, 10)
+
+
 async def test_progress_never_falls_and_rewrites_no_index(db: Database) -> None:
     claim = await claimed(db)
     await stages.start_stage(db, claim, DOWNLOAD, "h", 1)

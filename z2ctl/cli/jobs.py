@@ -286,7 +286,9 @@ def stage_row(app: App, stage: Json) -> list[Cell]:
     look = text.stage_look(stage.get("status"))
     said = stage.get("error_message") or stage.get("skip_reason") or stage.get("detail")
     if not said and stage.get("bytes_done"):
-        said = f"{text.size(stage['bytes_done'])} of {text.size(stage.get('bytes_total'))}"
+        said = text.size(stage["bytes_done"])
+        if stage.get("status") != "DONE":
+            said += f" of {text.size(stage.get('bytes_total'))}"
     used = [f"{name} {version}" for name, version in (stage.get("tools") or {}).items() if name != "z2"]
     if used and not stage.get("error_message"):
         said = ", ".join([*([said] if said else []), *used])

@@ -24,7 +24,7 @@ from z2d.store.results import (
 )
 from z2d.store.rows import pick
 from z2d.wire.jobs import StageName, StageStatus
-from z2d.wire.library import Analysis, Artefact, Metadata, Publication, Transcript
+from z2d.wire.library import Analysis, Artefact, FileKind, Metadata, Publication, Transcript
 from z2d.wire.reasons import ErrorClass
 
 _DETAIL_LIMIT = 200
@@ -113,11 +113,13 @@ _GET_ON = """
     UPDATE jobs SET crashes = 0 WHERE id = $1 AND run_token = $2 AND worker_id = $3 AND status = 'RUNNING'
     RETURNING true
 """
+# The last report of a stage is seldom written: what is done is the whole, and of media the file says how much that is.
 _DONE = """
     INSERT INTO job_stages AS s (job_id, stage, status, progress, attempt, input_hash, checkpoint, run_token,
-                                 started_at, finished_at)
-    VALUES ($1, $2, 'DONE', 1, 1, $3, coalesce($4::jsonb, '{}'), $5, clock_timestamp(), clock_timestamp())
+                                 bytes_done, bytes_total, started_at, finished_at)
+    VALUES ($1, $2, 'DONE', 1, 1, $3, coalesce($4::jsonb, '{}'), $5, $6, $6, clock_timestamp(), clock_timestamp())
     ON CONFLICT (job_id, stage) DO UPDATE SET status = 'DONE', progress = 1, input_hash = $3,
+        bytes_done = coalesce($6, s.bytes_total, s.bytes_done), bytes_total = coalesce($6, s.bytes_total),
         checkpoint = coalesce($4::jsonb, s.checkpoint), run_token = $5, speed_bps = NULL, eta_s = NULL, detail = NULL,
         skip_reason = NULL, error_class = NULL, error_message = NULL, finished_at = clock_timestamp()
 """
@@ -152,7 +154,14 @@ async def finish_stage(
         for published in publications:  # what the library is given, the other targets are to have too
             if published.kind == outbox.LIBRARY and published.content_hash:
                 await outbox.enqueue(connection, claim.job_id, "publish", published.content_hash)
-        await connection.execute(_DONE, claim.job_id, stage, input_hash, clean_json(checkpoint), claim.run_token)
+        notes = clean_json(checkpoint)
+        size = _size_of_media(artefacts)
+        await connection.execute(_DONE, claim.job_id, stage, input_hash, notes, claim.run_token, size)
+
+
+def _size_of_media(artefacts: Sequence[Artefact]) -> int | None:
+    sizes = [artefact.size_bytes for artefact in artefacts if artefact.kind is FileKind.MEDIA]
+    return sum(sizes) if sizes else None
 
 
 _ALLOW_TIME = f"SET LOCAL statement_timeout = {_SLOW_STATEMENT_MS}"
