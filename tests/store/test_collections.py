@@ -79,6 +79,7 @@ async def test_one_good_one_gone_one_duplicate_is_a_partial_list(db: Database) -
     found = await detail(db, parent)
     assert [one.status for one in found.children] == ["QUEUED", "QUEUED", "COMPLETED"]
     assert (found.children[2].outcome, found.children[2].duplicate_of) == (Outcome.DUPLICATE, there.job_id)
+    assert [one.progress for one in found.children] == [0.0, 0.0, 1.0], "what is complete is so also without a run"
     await claims.finish(db, await next_claim(db, me), Outcome.FULL)
     moved = await detail(db, parent)
     assert moved.progress == pytest.approx(2 / 3, abs=1e-3)

@@ -202,6 +202,18 @@ async def test_the_order_of_the_queue(db: Database) -> None:
         await control.move(db, later, "first")
 
 
+async def test_places_are_those_of_the_list_also_with_a_site_left_alone(db: Database) -> None:
+    await making.job(db, site="shut", priority=9)
+    ids = [(await making.job(db)).id for _ in range(2)]
+    behind = (await making.job(db, site="shut")).id
+    await claims.close_gate(db, "shut", 900, "RATE_LIMITED")
+    assert await order(db) == ids
+    assert [(await reads.detail(db, job_id)).queue_position for job_id in (*ids, behind)] == [1, 2, None]
+    assert (await why(db, behind)).queue_position is None
+    await db.execute("UPDATE site_gates SET not_before = now()")
+    assert [(await reads.detail(db, job_id)).queue_position for job_id in (*ids, behind)] == [2, 3, 4]
+
+
 async def test_past_a_neighbour_and_no_further(db: Database) -> None:
     a, b, c, d = [(await making.job(db, priority=priority)).id for priority in (9, 5, 5, 0)]
     held = (await making.job(db, priority=7, hold=True)).id  # stands in no line

@@ -128,14 +128,15 @@ async def _queue_again(connection: Any, parent_id: int, urls: list[str]) -> int:
 _INSERT = """
     INSERT INTO jobs (parent_id, position, url, site, dedup_key, title, listed, forced, submitted_by, profile, options,
                       tags, priority, max_attempts, status, outcome, duplicate_of, error_class, error_message,
-                      finished_at)
+                      finished_at, progress)
     SELECT p.id, e.position, e.url, e.site, CASE WHEN known.id IS NULL THEN e.dedup_key END, e.title, e.listed,
         p.forced, p.submitted_by, p.profile, p.options - 'playlist', p.tags, greatest(-100, p.priority - $3),
         p.max_attempts,
         CASE WHEN e.error_class IS NOT NULL THEN 'FAILED' WHEN known.id IS NOT NULL THEN 'COMPLETED' ELSE 'QUEUED' END,
         CASE WHEN e.error_class IS NULL AND known.id IS NOT NULL THEN 'DUPLICATE' END, known.id,
         e.error_class, e.error_message,
-        CASE WHEN e.error_class IS NOT NULL OR known.id IS NOT NULL THEN clock_timestamp() END
+        CASE WHEN e.error_class IS NOT NULL OR known.id IS NOT NULL THEN clock_timestamp() END,
+        CASE WHEN e.error_class IS NULL AND known.id IS NOT NULL THEN 1 ELSE 0 END
     FROM jobs p
     CROSS JOIN jsonb_to_recordset($2) AS e (position int, url text, site text, dedup_key text, title text,
                                             listed jsonb, error_class text, error_message text)

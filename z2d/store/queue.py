@@ -14,12 +14,19 @@ from z2d.wire.jobs import StageName
 
 ALIVE_WITHIN_S = 30.0
 
+
+def _could_start(job: str) -> str:
+    """The condition that `job`, an alias of the table, stands in the line of those that start next."""
+    return f"""({job}.status = 'QUEUED' AND {job}.deleted_at IS NULL AND {job}.run_after <= now()
+        AND NOT EXISTS (SELECT FROM site_gates shut WHERE shut.site = {job}.site AND shut.not_before > now())
+        AND NOT {parked(job)})"""
+
+
 # the place of job j in the queue: 1 is the next; null unless it could start now
 QUEUE_POSITION = f"""
-    CASE WHEN j.status = 'QUEUED' AND j.run_after <= now() AND NOT {parked("j")} THEN (
+    CASE WHEN {_could_start("j")} THEN (
         SELECT count(*) + 1 FROM jobs q
-        WHERE q.status = 'QUEUED' AND q.deleted_at IS NULL AND q.run_after <= now()
-          AND NOT {parked("q")}
+        WHERE {_could_start("q")}
           AND (q.rank, -q.priority, q.run_after, q.id) < (j.rank, -j.priority, j.run_after, j.id)) END
 """  # noqa: S608  made of a text of its neighbour
 
@@ -137,8 +144,7 @@ _IN_LANES = f"""
 _NEXT = f"""
     SELECT l.* FROM (
         SELECT j.id FROM jobs j
-        WHERE j.status = 'QUEUED' AND j.deleted_at IS NULL AND j.run_after <= now() AND NOT EXISTS (
-            SELECT FROM site_gates g WHERE g.site = j.site AND g.not_before > now()) AND NOT {parked("j")}
+        WHERE {_could_start("j")}
         ORDER BY j.rank, j.priority DESC, j.run_after, j.id LIMIT $1
     ) n JOIN job_list l ON l.id = n.id
     ORDER BY l.rank, l.priority DESC, l.run_after, l.id
