@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from z2d.store import claims, logs, outbox, reads, requests, rescue, stages, workers
+from z2d.store import claims, control, logs, outbox, reads, requests, rescue, stages, workers
 from z2d.store.claims import LeaseLost
 from z2d.store.database import Database
 from z2d.wire.errors import AlreadyFinished, Conflict, JobNotFound
@@ -304,6 +304,35 @@ async def test_results_of_an_earlier_run_go_when_the_stage_ends_without(db: Data
     found = await reads.detail(db, claim.job_id)
     assert (found.transcript, found.analysis, found.files) == (None, None, [])
     assert (found.stages[3].status, found.stages[3].skip_reason) == (StageStatus.SKIPPED, "no captions")
+
+
+@pytest.mark.parametrize("wish", ["none", "pause"])
+async def test_a_start_that_found_its_lane_closed_is_none(db: Database, wish: str) -> None:
+    """Two parks and one "slow down" are not three tries of the transcript."""
+    who = await worker(db)
+    claim = await claimed(db, who)
+    await stages.start_stage(db, claim, TRANSCRIPT, "h", 1)
+    if wish == "pause":
+        await control.pause(db, claim.job_id)
+    await claims.requeue(db, claim, WaitReason.LANE_CLOSED, 0, attempt_used=False, stage=TRANSCRIPT)
+    await control.resume(db, claim.job_id)
+    parked = await claims.claim(db, who)
+    assert parked is not None
+    assert (await stages.load_stages(db, parked))[TRANSCRIPT].attempt == 0
+
+    await stages.start_stage(db, parked, TRANSCRIPT, "h", 1)
+    await stages.mark_lane(db, parked, TRANSCRIPT, waits=True)
+    await claims.requeue(db, parked, WaitReason.SHUTDOWN, 0, attempt_used=False)
+    in_line = await claims.claim(db, who)
+    assert in_line is not None
+    assert (await stages.load_stages(db, in_line))[TRANSCRIPT].attempt == 0, "nor is one that only stood in line"
+
+    await stages.start_stage(db, in_line, TRANSCRIPT, "h", 1)
+    await stages.mark_lane(db, in_line, TRANSCRIPT, waits=False)
+    await claims.requeue(db, in_line, WaitReason.RATE_LIMITED, 0, attempt_used=False)
+    tried = await claims.claim(db, who)
+    assert tried is not None
+    assert (await stages.load_stages(db, tried))[TRANSCRIPT].attempt == 1
 
 
 async def test_a_checkpoint_lives_as_long_as_its_input(db: Database) -> None:

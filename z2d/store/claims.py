@@ -205,8 +205,11 @@ _END = """
             result = CASE WHEN $13 THEN 'LOST' WHEN e.status = 'QUEUED' THEN coalesce(e.wait_reason, $7)
                 ELSE e.status END
         FROM ended e WHERE a.job_id = e.id AND a.run_token = e.run_token
-    ), stages AS (
+    ), stages AS (  -- a start that found no place in its lane was none: how often a stage is tried has its limits
         UPDATE job_stages s SET speed_bps = NULL, eta_s = NULL, finished_at = clock_timestamp(),
+            attempt = CASE WHEN $7 = 'LANE_CLOSED' OR s.lane = 'WAITING' AND e.status = 'QUEUED'
+                THEN greatest(0, s.attempt - 1) ELSE s.attempt END,
+            detail = CASE WHEN s.lane = 'WAITING' THEN NULL ELSE s.detail END, lane = NULL,
             status = CASE WHEN e.status IN ('FAILED', 'CANCELLED') THEN e.status ELSE 'PENDING' END,
             error_class = CASE WHEN e.status = 'FAILED' THEN $10 END,
             error_message = CASE WHEN e.status = 'FAILED' THEN $11 END
