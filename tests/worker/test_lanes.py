@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.site import Site
 from tests.support import eventually
-from tests.worker.rig import Desk, working
+from tests.worker.rig import Desk, start_worker_process, working
 from tests.worker.test_ends import downloading
 from z2d.store import queue
 from z2d.store.why import why
 from z2d.wire.control import Lane, WhyCode
-from z2d.wire.jobs import JobStatus, StageName, WaitReason
+from z2d.wire.jobs import JobStatus, StageName, StageStatus, WaitReason
 
 SLOW = "/slow.mp4?rate=2000000"
 
@@ -74,6 +76,31 @@ async def test_before_a_closed_lane_jobs_wait_without_a_slot_and_go_on_there(dsn
             job = await desk.end_of(job_id)
             assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1), await desk.story(job_id)
             assert "Reused" in await desk.story(job_id)
+
+
+async def test_a_stop_puts_back_who_stands_in_line(dsn: str, desk: Desk, site: Site) -> None:
+    await queue.set_lanes(desk.db, {"download": 1})
+    child = await start_worker_process(dsn, desk.state_dir)  # two slots
+    try:
+        inside = await desk.submit(site.url("/endless.mp4"))
+        await downloading(desk, inside)
+        waiting = await desk.submit(site.url("/audio.mp3"))
+        await in_line(desk, waiting)
+    finally:
+        child.terminate()
+        async with asyncio.timeout(10):
+            assert await child.wait() == 0
+    for job_id in (inside, waiting):
+        job = await desk.detail(job_id)
+        assert (job.status, job.wait_reason, job.attempt) == (JobStatus.QUEUED, WaitReason.SHUTDOWN, 0)
+        assert "z2 stops; the job goes back into the queue" in await desk.story(job_id)
+    assert (await lane(desk, StageName.DOWNLOAD)).waiting == 0
+    stage = next(one for one in (await desk.detail(waiting)).stages if one.stage is StageName.DOWNLOAD)
+    assert (stage.status, stage.attempt, stage.detail) == (StageStatus.PENDING, 0, None), "it has never begun"
+
+    await desk.cancel(inside)
+    async with working(dsn, desk.state_dir):
+        assert (await desk.end_of(waiting)).status is JobStatus.COMPLETED, await desk.story(waiting)
 
 
 async def test_a_lane_that_is_closed_sends_home_who_stands_in_line(dsn: str, desk: Desk, site: Site) -> None:
