@@ -107,32 +107,6 @@ async def test_other_languages_are_declined() -> None:
     assert trouble.startswith("pocketsphinx knows English only, and this is in fr. To have z2 listen itself, set")
 
 
-async def test_one_chunk_at_a_time(tmp_path: Path) -> None:
-    """Two jobs with one engine take turns."""
-    running = most = 0
-
-    async def counting(
-        argv: Sequence[str],
-        *,
-        memory_bytes: int,
-        deadline_s: float,
-        on_stdout: Callable[[str], None],
-        on_stderr: Callable[[str], None],
-    ) -> int:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        await asyncio.sleep(0.02)
-        running -= 1
-        answer(argv[-1])
-        return 0
-
-    engine = PocketSphinx()
-    wavs = [wav_of(silence(100), tmp_path, f"{number}.wav") for number in range(3)]
-    await asyncio.gather(*(engine.hear(wav, language=None, spawn=counting, on_cue=lambda _cue: None) for wav in wavs))
-    assert most == 1
-
-
 @pytest.mark.parametrize(
     ("code", "says", "words"),
     [
@@ -297,7 +271,3 @@ def test_the_first_that_is_set_up_listens(model: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("name", ["openai", "faster-whisper", "pocketsphinx", "off"])
 def test_the_one_asked_for_listens_or_nobody(name: choice.Wanted) -> None:
     assert choose(name, url="http://host/v1", model_dir=Path("/none")).name == name
-
-
-def answer(path: str) -> None:
-    Path(path).write_text('{"cues": []}')

@@ -31,10 +31,10 @@ class Heard(Wire):
 
 
 class LocalEngine:
-    """What the local engines share: one chunk at a time, in a child that ends with it.
+    """What the local engines share: each chunk is heard in a child that ends with it.
 
-    One at a time in the whole daemon, because each would take all cores and gigabytes of memory; jobs that wait take
-    turns by chunks. A child per chunk costs the loading of the model, which is little beside ten minutes of speech.
+    A child per chunk costs the loading of the model, which is little beside ten minutes of speech. How many run at
+    once is not decided here but by the transcript lane: each takes all cores and gigabytes of memory.
     """
 
     name: str
@@ -42,9 +42,6 @@ class LocalEngine:
     endpoint: str | None = None
     memory_bytes = 0
     caution: str | None = None
-
-    def __init__(self) -> None:
-        self._turn = asyncio.Lock()
 
     @property
     def model(self) -> str:
@@ -79,16 +76,15 @@ class LocalEngine:
             on_cue(Segment(start_ms=heard.start_ms, end_ms=heard.end_ms, text=heard.text))
 
         try:
-            async with self._turn:
-                seconds = await asyncio.to_thread(_seconds, wav)
-                asked.write_text(self.task(wav, language).model_dump_json(), encoding="utf-8")
-                code = await spawn(
-                    [sys.executable, "-I", "-m", "z2d.speech.child", str(asked), str(answer)],
-                    memory_bytes=self.memory_bytes,
-                    deadline_s=_START_S + seconds * _SLOWEST,
-                    on_stdout=said,
-                    on_stderr=last.append,
-                )
+            seconds = await asyncio.to_thread(_seconds, wav)
+            asked.write_text(self.task(wav, language).model_dump_json(), encoding="utf-8")
+            code = await spawn(
+                [sys.executable, "-I", "-m", "z2d.speech.child", str(asked), str(answer)],
+                memory_bytes=self.memory_bytes,
+                deadline_s=_START_S + seconds * _SLOWEST,
+                on_stdout=said,
+                on_stderr=last.append,
+            )
             if code != 0:
                 raise SpeechFault(f"{self.name} failed: {last[0] if last else _ended(code)}")
             return await asyncio.to_thread(_read, answer)
@@ -120,7 +116,6 @@ class FasterWhisper(LocalEngine):
     packages = ("faster-whisper", "ctranslate2")
 
     def __init__(self, folder: Path | None) -> None:
-        super().__init__()
         self._folder = folder
 
     @property
