@@ -96,6 +96,16 @@ def test_submit_reads_stdin(daemon: FakeDaemon, z2ctl: Z2ctl, monkeypatch: pytes
     assert z2ctl("submit", "-f", "-").out == "1\n2\n"
 
 
+def test_a_lone_minus_is_stdin(daemon: FakeDaemon, z2ctl: Z2ctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"\ufeff# mine\n{URL}\n\n".encode())))
+    assert z2ctl("submit", "-") == (0, "1\n", "")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{URL}?2\n{URL}?3\n".encode())))
+    assert z2ctl("submit", f"{URL}?1", "-").out.splitlines() == ["2", "3", "4"]
+    assert daemon.asked[-1][2]["urls"] == [f"{URL}?1", f"{URL}?2", f"{URL}?3"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert z2ctl("submit", "-").code == 2
+
+
 def test_submit_in_pieces_that_the_api_takes(daemon: FakeDaemon, z2ctl: Z2ctl, place: Path) -> None:
     (place / "urls").write_text("\n".join(f"http://site.test/{at}" for at in range(2500)))
     assert z2ctl("submit", "-f", place / "urls").out.splitlines() == [str(at + 1) for at in range(2500)]

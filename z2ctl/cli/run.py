@@ -17,7 +17,7 @@ from z2ctl.cli.output import say
 from z2ctl.cli.own_daemon import NotStarted, answers, own_daemon
 from z2ctl.cli.parameters import json_option
 from z2ctl.cli.progress import Bars, Lines
-from z2ctl.cli.submit import local_file
+from z2ctl.cli.sources import local_file
 from z2ctl.client import START_IT, Client, Json
 from z2ctl.sample import site
 from z2d.wire import errors

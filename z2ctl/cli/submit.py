@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -13,6 +12,7 @@ from z2ctl.cli.options import read_options
 from z2ctl.cli.output import say
 from z2ctl.cli.parameters import future, json_option
 from z2ctl.cli.playlist import playlist_of, playlist_options
+from z2ctl.cli.sources import local_file, read_urls, with_stdin
 from z2ctl.client import Client, Json
 from z2d.wire import errors
 
@@ -54,7 +54,7 @@ def submit_command(
 ) -> None:
     """Queue videos, playlists, channels, feeds or files. A video that is already there is not fetched again.
 
-    A URL may also be the path of a file on this machine: it is sent to z2d.
+    A URL may also be the path of a file on this machine: it is sent to z2d. A - reads URLs from stdin, one per line.
 
     Options: audio_only, max_height=720, container=mp4, codec=h264, languages=en,de, thumbnail=no, live=record,
     sponsorblock=sponsor,intro, rate_limit_bps=500000, sleep_s=2.
@@ -65,7 +65,7 @@ def submit_command(
     if wait and hold:
         raise click.UsageError("--hold queues paused jobs, which --wait would wait for without end.")
     app: App = ctx.obj
-    wanted = list(dict.fromkeys([*urls, *read_urls(file)]))
+    wanted = list(dict.fromkeys([*with_stdin(urls), *read_urls(file)]))
     if not wanted:
         raise click.UsageError("No URL given.")
     fields: dict[str, Any] = {"priority": priority, "run_after": run_after, "tags": list(tags), "profile": profile}
@@ -90,18 +90,6 @@ def submit_command(
     leave(code)
 
 
-def read_urls(file: TextIO | None) -> Iterator[str]:
-    """The URLs of a file: one per line, empty lines and lines that begin with # left out."""
-    if file is None:
-        return
-    try:
-        for line in file:
-            if (url := line.strip()) and not url.startswith("#"):
-                yield url
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{file.name} is not a text file in UTF-8.") from None
-
-
 def send_files(app: App, wanted: list[str]) -> tuple[list[str], list[Json]]:
     """`wanted` with the address of the upload in place of each local file, and what became of files not taken."""
     urls, refused = [], []
@@ -121,18 +109,6 @@ def send_files(app: App, wanted: list[str]) -> tuple[list[str], list[Json]]:
             code = error.code if isinstance(error, errors.Z2Error) else errors.InvalidRequest.code
             refused.append(rejected(word, code, detail))
     return urls, refused
-
-
-def local_file(word: str) -> Path | None:
-    """The file of this machine that is meant: what is written like a path, or is one. Raises click.UsageError."""
-    if "://" in word:
-        return None
-    path = Path(word).expanduser()
-    if path.is_file():
-        return path
-    if word.startswith(("./", "../", "/", "~")):
-        raise click.UsageError(f"There is no file {word}.")
-    return None
 
 
 def rejected(url: str, code: str, detail: str) -> Json:
