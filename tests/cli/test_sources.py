@@ -91,6 +91,39 @@ def test_a_name_that_is_no_file_is_a_url_unless_it_is_written_like_a_path(
     assert "no file ./gone.mp4" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("nofile.mp4", "There is no file nofile.mp4; for a host of that name write https://nofile.mp4"),
+        ("my talk.2024.MKV", "There is no file my talk.2024.MKV; for a host of that name write"),
+        ("example.mov", "There is no file example.mov; for a host of that name write https://example.mov"),
+        ("./videos", "./videos is a folder: name the files in it."),
+        ("videos", "videos is a folder: name the files in it."),
+        (".", ". is a folder: name the files in it."),
+    ],
+)
+def test_a_word_that_names_no_file_is_not_taken_for_a_host(
+    daemon: FakeDaemon, z2ctl: Z2ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "talk.mp4").write_bytes(b"x")
+    ended = z2ctl("submit", "talk.mp4", word)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert not daemon.asked, "nothing is sent when one of them is wrong"
+
+
+@pytest.mark.parametrize("word", ["https://example.mov", "site.test/nofile.mp4", "site.test", "example.mov:8080"])
+def test_a_host_stays_one(
+    daemon: FakeDaemon, z2ctl: Z2ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site.test").mkdir()  # what a mirror of the site left here
+    assert z2ctl("submit", word).code == 0
+    assert daemon.asked[-1][2]["url"] == word
+
+
 def test_a_file_that_is_refused_does_not_stop_the_others(daemon: FakeDaemon, z2ctl: Z2ctl, tmp_path: Path) -> None:
     talk = tmp_path / "a.mp4"
     talk.write_bytes(b"x")

@@ -93,8 +93,7 @@ def submit_command(
 def send_files(app: App, wanted: list[str]) -> tuple[list[str], list[Json]]:
     """`wanted` with the address of the upload in place of each local file, and what became of files not taken."""
     urls, refused = [], []
-    for word in wanted:
-        path = local_file(word)
+    for word, path in [(word, local_file(word)) for word in wanted]:  # nothing is sent before every word is understood
         if path is None:
             urls.append(word)
             continue
