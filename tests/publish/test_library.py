@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.publish.hostile import HOSTILE
 from z2d.publish import library, manifest
 from z2d.publish.library import Entry, SourceFile, publish
 from z2d.wire.library import Metadata, PublishStatus, Segment, Transcript, TranscriptSource
+from z2d.wire.uploads import Upload
 
 URL = "https://example.org/talks/one"
 
@@ -234,6 +236,14 @@ def test_a_link_in_the_jobs_folder_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="not a plain file"):
         publish(tmp_path / "library", work)
     assert list((tmp_path / "library" / "Talks").iterdir()) == []
+
+
+@pytest.mark.parametrize(("channel", "shelf"), [(None, "Uploads"), ("A band", "A band")])
+def test_a_file_that_was_uploaded_has_no_site(tmp_path: Path, channel: str | None, shelf: str) -> None:
+    """Its address begins with a hash, which is the name of nothing."""
+    url = Upload("5" * 64, "talk.mp4").url
+    own = replace(entry(tmp_path / "job", channel=channel, extractor="upload"), url=url)
+    assert Path(publish(tmp_path / "library", own).remote_url or "").parent == tmp_path / "library" / shelf
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -117,6 +117,7 @@ async def test_an_uploaded_file_goes_through_the_six_stages(dsn: str, desk: Desk
     assert ended.title == "Ask not? 100 % “sure”"
     assert ended.metadata is not None
     assert (ended.metadata.extractor, ended.metadata.media_key) == ("upload", upload.key)
+    assert [path.name for path in (desk.state_dir / "library").iterdir()] == ["Uploads"]
     found = statuses(ended)
     assert found.pop(StageName.TRANSCRIPT) in (StageStatus.SKIPPED, StageStatus.DONE)
     assert set(found.values()) == {StageStatus.DONE}
@@ -141,3 +142,5 @@ async def test_an_uploaded_file_that_is_no_video_or_is_gone_fails_with_the_reaso
             ended = await desk.end_of(await desk.submit(url, site="upload"))
             assert ended.error is not None
             assert ended.error.code in code, url
+            name = url.rpartition("/")[2]  # as long as nothing else is known of a file, its name is its title
+            assert ended.title == ("half" if name == "half.mp4" else name)

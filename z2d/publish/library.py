@@ -25,11 +25,13 @@ from z2d.publish import exports, manifest, names
 from z2d.publish.manifest import Manifest, Written
 from z2d.publish.nfo import nfo
 from z2d.publish.note import note
+from z2d.wire import uploads
 from z2d.wire.library import Analysis, Metadata, Publication, PublishStatus, Transcript
 
 LAYOUT = 1
 """Raised when the files of an entry change in kind, so that old entries are written anew."""
 
+UPLOADS = "Uploads"
 _CHUNK = 4 << 20
 _ENDING = re.compile(r"^\.[a-z0-9]{1,8}$")
 # a link may be refused for these reasons; then the file is copied
@@ -104,13 +106,20 @@ def publish(library: Path, entry: Entry, *, progress: ProgressCallback | None = 
 
 
 def shelf_name(entry: Entry) -> str:
-    """The folder above the entry: the channel, or the site where there is none."""
+    """The folder above the entry: the channel, or the site where there is none; an uploaded file has neither."""
     metadata = entry.metadata
+    return names.file_name(
+        metadata.channel or metadata.uploader or _site(entry.url) or metadata.extractor, max_bytes=200
+    )
+
+
+def _site(url: str) -> str | None:
+    if uploads.parse(url):
+        return UPLOADS
     try:
-        host = urlsplit(entry.url).hostname
+        return urlsplit(url).hostname
     except ValueError:  # an address such as http://[/ ; admission does not let it in
-        host = None
-    return names.file_name(metadata.channel or metadata.uploader or host or metadata.extractor, max_bytes=200)
+        return None
 
 
 def _published(folder: Path, record: Manifest) -> Publication:

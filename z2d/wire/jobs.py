@@ -8,8 +8,9 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
+from z2d.wire import uploads
 from z2d.wire.base import GivenTime, UtcTime, Wire
 from z2d.wire.library import Analysis, FileInfo, Metadata, Publication, TranscriptHead
 from z2d.wire.lists import PlaylistOptions
@@ -218,6 +219,13 @@ class JobSummary(Wire):
     started_at: UtcTime | None
     finished_at: UtcTime | None
     rev: int
+
+    @field_validator("title")
+    @classmethod
+    def _or_the_name_of_the_file(cls, title: str | None, info: ValidationInfo) -> str | None:
+        """The address of an uploaded file is a hash, so until there is a title its name stands for it."""
+        upload = None if title else uploads.parse(str(info.data.get("url")))
+        return upload.name if upload else title
 
 
 class SubmittedJob(JobSummary):
