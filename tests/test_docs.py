@@ -14,14 +14,14 @@ import pytest
 from docs import man, reference, schema_page
 from tests.blocks import PAGES
 from tests.support import ROOT
-from z2ctl.cli.app import cli
+from z2ctl.cli.app import VERBS, cli
 from z2d.api.routes import routes
 from z2d.backup.faults import BackupTrouble
 from z2d.config import Settings
 from z2d.store.database import Database
 from z2d.wire import errors
 from z2d.wire.jobs import JobOptions
-from z2d.wire.reasons import ErrorClass
+from z2d.wire.reasons import ErrorClass, hint
 
 WRITTEN = reference.PAGES | man.PAGES
 WORDS = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
@@ -82,6 +82,16 @@ def test_every_setting_call_code_and_number_is_explained() -> None:
         *(f"`{kind.code}`" for kind in [BackupTrouble, *BackupTrouble.__subclasses__()]),
     ]
     assert not [name for name in wanted if name not in WORDS]
+
+
+def test_what_a_hint_tells_to_do_can_be_done() -> None:
+    """The verbs that hints name are there, and none asks for a restart where one of them does without."""
+    for error_class in ErrorClass:
+        said = hint(error_class, "youtube")
+        for named in re.findall(r"z2ctl ([a-z-]+)", said):
+            assert named in VERBS, said
+    assert "z2ctl update-yt-dlp" in hint(ErrorClass.EXTRACTOR_BUG)
+    assert not [one for one in ErrorClass if "restart" in hint(one).lower()]
 
 
 def test_every_option_of_a_job_is_explained() -> None:

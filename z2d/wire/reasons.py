@@ -59,7 +59,7 @@ HINTS: dict[str, str] = {
     ErrorClass.LIVE_NOT_STARTED: "The stream has not begun. The job starts by itself at the announced time.",
     ErrorClass.LIVE_ENDED_PROCESSING: "The stream has ended and the site still prepares the recording. z2 looks again.",
     ErrorClass.DISK_FULL: "The disk is full. Free some room; the queue goes on by itself.",
-    ErrorClass.EXTRACTOR_BUG: "The site changed and yt-dlp cannot read it. Update yt-dlp, restart z2d, then retry.",
+    ErrorClass.EXTRACTOR_BUG: "The site changed and yt-dlp cannot read it. Run z2ctl update-yt-dlp, then retry.",
     ErrorClass.TOO_LARGE: "The file is larger than the limit. Raise the limit or ask for a smaller format.",
     ErrorClass.FORMAT: "The site does not offer the format asked for, nor a plainer one. Submit it with other options.",
     ErrorClass.POSTPROCESS: "ffmpeg could not process the file. The log shows its last lines.",
