@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, NoReturn
 
 from z2d.wire.errors import FilterInvalid
+from z2d.wire.reasons import ErrorClass
 
 LONGEST = 1000  # characters
 MOST_TERMS = 32
@@ -36,6 +37,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "partial": ("COMPLETED_PARTIAL",),
 }
 OUTCOMES = ("FULL", "PARTIAL", "DUPLICATE")
+ERRORS = tuple(one.value for one in ErrorClass)
 STAGES = ("metadata", "download", "audio", "transcript", "analysis", "publishing")
 
 NO_PARENT = 0  # of a job that came from no list: `parent:none`
@@ -130,7 +132,6 @@ def _moment(value: str) -> tuple[Value, ...] | None:
     return (at,) if 1970 <= at.year <= 9000 else None
 
 
-_ERROR = re.compile(r"[A-Za-z_]{1,60}", re.ASCII)
 _STATUS_WORDS = tuple(word.lower() for word in STORED + DERIVED) + tuple(GROUPS)
 _AGO = "a date like 2026-01-31, a time like 2026-01-31T08:00Z, or how long ago, like 7d"
 _LENGTH = "a length like 90s, 30m, 1h30m or 1:30:00"
@@ -140,7 +141,9 @@ KEYS: Mapping[str, _Key] = {
     "outcome": _Key(_one_of(OUTCOMES), "full, partial or duplicate", known=tuple(one.lower() for one in OUTCOMES)),
     "stage": _Key(_one_of(STAGES), "a stage: " + ", ".join(STAGES), known=STAGES),
     "error": _Key(
-        lambda value: (value.upper(),) if _ERROR.fullmatch(value) else None, "an error's code, like RATE_LIMITED"
+        _one_of(ERRORS),
+        "an error's code, like RATE_LIMITED (docs/errors.md has all)",
+        known=tuple(map(str.lower, ERRORS)),
     ),
     "site": _Key(_text, "a site's name, like youtube"),
     "channel": _Key(_text, 'a channel\'s name; with spaces in quotes: channel:"X Y"'),
@@ -154,6 +157,7 @@ KEYS: Mapping[str, _Key] = {
     "since": _Key(_moment, _AGO),
     "until": _Key(_moment, _AGO),
 }
+_OTHER_NAMES = {"state": "status"}
 _ADD_UP = frozenset({"tag", "words", "phrase"})  # given twice, both must hold
 
 _BLANK = re.compile(r"\s*")
@@ -200,6 +204,7 @@ def _term(text: str, start: int) -> tuple[Term, int]:
         assert word is not None  # neither blank nor a quote stands here
         return Term("words", (word[0],), negated=negated, at=start), word.end()
     name, op = head[1].lower(), head[2]
+    name = _OTHER_NAMES.get(name, name)
     key = KEYS.get(name)
     if key is None:
         near = _near(name, tuple(KEYS)) or f"; there are {', '.join(KEYS)}"
