@@ -9,7 +9,7 @@ from z2ctl.text import plural
 
 NAMES = ("download", "transcript", "analysis", "publishing")
 MOST = 64
-HOW = f"LANE=N with a lane of {', '.join(NAMES)}, and N from 1 to {MOST}, 'closed' or 'default'"
+HOW = f"LANE=N with a lane of {', '.join(NAMES)}, and N from 1 to {MOST}, 0 or 'closed', or 'default'"
 
 
 def parse(words: Iterable[str]) -> dict[str, int | None]:

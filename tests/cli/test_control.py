@@ -199,6 +199,13 @@ def test_words_that_are_no_lane(daemon: FakeDaemon, z2ctl: Z2ctl, word: str) -> 
     ended = z2ctl("queue", "lanes", word)
     assert (ended.code, ended.out, daemon.asked) == (2, "", [])
     assert "is not LANE=N" in ended.err
+    assert "N from 1 to 64, 0 or 'closed', or 'default'" in " ".join(ended.err.split())
+
+
+@pytest.mark.parametrize(("word", "limit"), [("0", 0), ("closed", 0), ("default", None), ("64", 64)])
+def test_what_a_lane_takes(daemon: FakeDaemon, z2ctl: Z2ctl, word: str, limit: int | None) -> None:
+    assert z2ctl("queue", "lanes", f"download={word}").code == 0
+    assert daemon.asked[-1] == ("PATCH", "/api/queue", {"lanes": {"download": limit}})
 
 
 def test_a_job_in_line_says_so_in_the_list(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

@@ -82,7 +82,7 @@ def queue_site_slots(app: App, number: str) -> None:
 
 
 @queue_command.command("lanes")
-@click.argument("places", metavar="[LANE=N|closed|default]...", nargs=-1)
+@click.argument("places", metavar="[LANE=N|0|closed|default]...", nargs=-1)
 @json_option
 @click.pass_obj
 def queue_lanes(app: App, places: tuple[str, ...]) -> None:
