@@ -121,6 +121,15 @@ def test_usage_errors(z2ctl: Z2ctl, words: list[str]) -> None:
     assert "Error: " in ended.err
 
 
+@pytest.mark.parametrize("group", ["cookies", "backup"])
+def test_a_group_without_a_verb_says_its_verbs(z2ctl: Z2ctl, group: str) -> None:
+    ended = z2ctl(group)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == z2ctl(group, "--help").out
+    assert "Error" not in ended.err
+    assert "\n  list  " in ended.err
+
+
 def test_refusals_are_said_and_numbered(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     daemon.refuse[URL] = errors.UrlPrivateAddress()
     assert z2ctl("submit", URL)[:2] == (5, "")

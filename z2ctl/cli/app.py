@@ -207,6 +207,9 @@ def run(args: list[str] | None = None, *, neighbour: Neighbour | None = None) ->
     except click.exceptions.Abort:
         say("Interrupted.")
         return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # a group without a verb; its message is the whole help, made of lines
+        return USAGE
     except click.UsageError as error:
         if error.ctx is not None:
             say(error.ctx.get_usage())
