@@ -92,6 +92,11 @@ def test_nothing_and_too_much_are_said(daemon: FakeDaemon, z2ctl: Z2ctl) -> None
     answer(daemon, [hit()], complete=False)
     assert "more words tell more" in z2ctl("search", "owls").err
     assert z2ctl("search").code == 2
+    for word in ("", " "):
+        ended = z2ctl("search", word)
+        assert (ended.code, ended.out) == (2, "")
+        assert "Say what to search for." in ended.err
+    assert len(sent(daemon)) == 2
 
 
 def test_on_a_terminal_the_words_stand_out_and_links_stay_whole(

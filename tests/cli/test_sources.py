@@ -64,7 +64,25 @@ def test_a_list_is_asked_for_by_a_flag_alone(daemon: FakeDaemon, z2ctl: Z2ctl) -
     z2ctl("submit", URL + "2")
     assert daemon.asked[-1][2] == {"url": URL + "2"}
     assert z2ctl("submit", URL, "--limit", "1001").code == 2
-    assert z2ctl("submit", URL, "--after", "yesterday").code == 2
+
+
+@pytest.mark.parametrize("verb", ["submit", "probe"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--after", "tomorrow"), "'tomorrow' is no day: write year, month and day, like 2026-01-31."),
+        (("--after", "2026-02-30"), "'2026-02-30' is no day"),
+        (("--match", "a("), "'a(' is no regular expression: missing ), unterminated subpattern at position 1."),
+        (("--match", "*"), "'*' is no regular expression: nothing to repeat at position 0."),
+        (("--match", "x" * 201), "a regular expression of 1 to 200 characters is wanted"),
+    ],
+)
+def test_what_is_wanted_of_a_list_is_looked_at_before_it_is_sent(
+    daemon: FakeDaemon, z2ctl: Z2ctl, verb: str, words: tuple[str, str], said: str
+) -> None:
+    ended = z2ctl(verb, URL, *words)
+    assert (ended.code, ended.out, daemon.asked) == (2, "", [])
+    assert said in ended.err
 
 
 def test_a_file_is_sent_and_its_address_submitted(daemon: FakeDaemon, z2ctl: Z2ctl, tmp_path: Path) -> None:

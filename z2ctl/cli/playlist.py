@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable
+from datetime import date
 from typing import Any, TypeVar
 
 import click
@@ -10,6 +13,40 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 _KEY = "z2ctl.playlist"
 MOST_ENTRIES = 1000
+LONGEST_EXPRESSION = 200
+
+
+class Day(click.ParamType[str]):
+    """A day as the API takes it."""
+
+    name = "day"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The day as it is."""
+        try:
+            if not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):  # others, such as weeks, the API does not take
+                raise ValueError(value)
+            date.fromisoformat(value)
+            return value
+        except ValueError:
+            self.fail(f"{value!r} is no day: write year, month and day, like 2026-01-31.", param, ctx)
+
+
+class Expression(click.ParamType[str]):
+    """A regular expression, looked at before it is sent."""
+
+    name = "regex"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The expression as it is."""
+        if not 1 <= len(value) <= LONGEST_EXPRESSION:
+            self.fail(f"a regular expression of 1 to {LONGEST_EXPRESSION} characters is wanted.", param, ctx)
+        try:
+            with warnings.catch_warnings(action="ignore"):  # of spellings that will mean something else one day
+                re.compile(value)
+        except (re.error, OverflowError, RecursionError) as error:
+            self.fail(f"{value!r} is no regular expression: {error}.", param, ctx)
+        return value
 
 
 def playlist_options(command: F) -> F:
@@ -36,17 +73,16 @@ def playlist_options(command: F) -> F:
         ),
         click.option(
             "--after",
-            type=click.DateTime(["%Y-%m-%d"]),
+            type=Day(),
             expose_value=False,
             callback=remember,
-            metavar="DAY",
             help="Of a list: only entries of this day and later.",
         ),
         click.option(
             "--match",
+            type=Expression(),
             expose_value=False,
             callback=remember,
-            metavar="REGEX",
             help="Of a list: only entries whose title matches.",
         ),
     )
@@ -61,6 +97,4 @@ def playlist_of(ctx: click.Context) -> dict[str, Any] | None:
     if not given:
         return None
     given.pop("playlist", None)
-    if "after" in given:
-        given["after"] = given["after"].strftime("%Y-%m-%d")
     return given

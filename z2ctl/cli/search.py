@@ -38,6 +38,8 @@ def search_command(app: App, words: tuple[str, ...], limit: int, moments: int, l
     In a pipe: one moment per line, fields apart by tabs: id, start in ms, link, title, text. What was found in a
     title, a description or a summary has no start.
     """
+    if not any(word.strip() for word in words):
+        raise click.UsageError("Say what to search for.")
     query = {"q": asked(words), "moments": moments, "filter": line}
     shown, complete = 0, True
     page = None if app.out.as_json or not app.out.terminal else app.out.page()
