@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
-from docs import api_examples, schema_page
+from docs import api_examples, features, schema_page
 from z2ctl.cli.app import exit_code
 from z2d import config
 from z2d.api.routes import routes
@@ -162,12 +162,18 @@ def examples() -> str:
     return FIRST + api_examples.page()
 
 
+def everything() -> str:
+    """docs/features.md."""
+    return FIRST + features.page()
+
+
 PAGES = {
     "settings.md": settings_page,
     "api.md": api_page,
     "api-examples.md": examples,
     "errors.md": errors_page,
     "schema.md": schema,
+    "features.md": everything,
 }
 
 if __name__ == "__main__":
