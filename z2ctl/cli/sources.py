@@ -8,13 +8,9 @@ from typing import IO
 
 import click
 
+from z2ctl import given
+
 STDIN = "-"
-# among them is a top-level domain, .mov: its hosts have to be written with their scheme
-FILE_ENDINGS = (
-    *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv"),
-    *(".aac", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma"),
-    *(".csv", ".json", ".srt", ".txt", ".vtt"),
-)
 
 
 def with_stdin(words: Iterable[str]) -> Iterator[str]:
@@ -40,21 +36,8 @@ def read_urls(file: IO[str] | None) -> Iterator[str]:
 
 
 def local_file(word: str) -> Path | None:
-    """The file of this machine that is meant: what is written like a path, or is one; None: it is a URL.
-
-    Raises click.UsageError for a path that leads to no file, and for the name of a file that is not here: as a URL it
-    would become a job that looks for a host of that name again and again.
-    """
-    if "://" in word:
-        return None
-    path = Path(word).expanduser()
-    if path.is_file():
-        return path
-    like_a_path = word.startswith(("./", "../", "/", "~"))
-    if path.is_dir() and (like_a_path or "." not in word.strip(".")):  # a folder may be named like the site it is of
-        raise click.UsageError(f"{word} is a folder: name the files in it.")
-    if like_a_path:
-        raise click.UsageError(f"There is no file {word}.")
-    if "/" not in word and word.lower().endswith(FILE_ENDINGS):
-        raise click.UsageError(f"There is no file {word}; for a host of that name write https://{word}")
-    return None
+    """The file of this machine that is meant; None: it is a URL. Raises click.UsageError, see `given.local_file`."""
+    try:
+        return given.local_file(word)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
