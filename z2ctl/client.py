@@ -133,7 +133,7 @@ class Client:
         return self._json("POST", f"/api/jobs/{job_id}/resume")
 
     def move(self, job_id: int, to: str) -> Json:
-        """To the "first" or the "last" place of the queue."""
+        """To the "first" or the "last" place of the queue, or "up" or "down" by one."""
         return self._json("POST", f"/api/jobs/{job_id}/move", body={"to": to})
 
     def change(self, job_id: int, **changes: Any) -> Json:

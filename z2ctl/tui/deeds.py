@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from z2ctl import given
 from z2ctl import text as words
 from z2ctl.client import Client
 from z2ctl.tui.feed import Json
 from z2ctl.tui.ground import Ground
 from z2ctl.tui.jobs import Job
-from z2ctl.tui.options import PRIORITIES, priority_of
+from z2ctl.tui.options import NAMED_OPTIONS, PRIORITIES, complaint, options_of, priority_of
 from z2ctl.tui.screens.dialogs import Choice, Confirm, Menu, Prompt, Reader
 from z2d.wire import errors
 
@@ -28,6 +29,12 @@ SAID: dict[str, Callable[[int], str]] = {
     "resume": lambda number: f"Resumed {words.plural(number, 'job')}",
     "delete": lambda number: f"Deleted {words.plural(number, 'job')}; u restores",
     "restore": lambda number: f"Restored {words.plural(number, 'job')}",
+}
+PLACES = {
+    "first": "To the front of the queue",
+    "last": "To the end of the queue",
+    "up": "Up by one",
+    "down": "Down by one",
 }
 
 
@@ -185,7 +192,7 @@ class Deeds(Ground):
     # -- edit, move ------------------------------------------------------------------------------------------------
 
     def ask_edit(self, jobs: Sequence[Job]) -> None:
-        """Ask what to change: priority, tags, the place in the queue."""
+        """Ask what to change: priority, tags, options, the place in the queue."""
         if not self.allowed("edit"):
             return
         if not jobs:
@@ -195,8 +202,8 @@ class Deeds(Ground):
         choices = [
             Choice("priority", "Priority…", f"now {one.priority}" if len(jobs) == 1 else ""),
             Choice("tags", "Tags…", ", ".join(one.tags) if len(jobs) == 1 else ""),
-            Choice("first", "To the front of the queue"),
-            Choice("last", "To the end of the queue"),
+            Choice("options", "Options…", "while it waits" if len(jobs) == 1 else "while they wait"),
+            *(Choice(to, said) for to, said in PLACES.items()),
         ]
 
         def answered(what: str | None) -> None:
@@ -204,6 +211,8 @@ class Deeds(Ground):
                 self._ask_priority(jobs)
             elif what == "tags":
                 self._ask_tags(jobs)
+            elif what == "options":
+                self.run_worker(self._read_options(jobs), group="options")
             elif what:
                 self.move(jobs, what)
 
@@ -211,42 +220,71 @@ class Deeds(Ground):
         self.push_screen(Menu(title, choices), answered)
 
     def _ask_priority(self, jobs: Sequence[Job]) -> None:
+        def check(text: str) -> str:
+            return "" if priority_of(text) is not None else f"“{text}” is no priority: a number from {PRIORITIES}"
+
         def answered(text: str | None) -> None:
-            if text is None:
-                return
-            number = priority_of(text)
-            if number is None:
-                self.say(f"“{text}” is no priority: a number from {PRIORITIES}", "warning")
-                return
-            self._each(jobs, lambda client, job: client.change(job.id, priority=number), f"Priority {number}")
+            if text is not None:
+                number = priority_of(text)
+                self._each(jobs, lambda client, job: client.change(job.id, priority=number), f"Priority {number}")
 
         now = str(jobs[0].priority) if len(jobs) == 1 else ""
-        self.push_screen(Prompt("Priority", "From -100 to 100; higher runs first:", now), answered)
+        self.push_screen(Prompt("Priority", "From -100 to 100; higher runs first:", now, check=check), answered)
 
     def _ask_tags(self, jobs: Sequence[Job]) -> None:
         def answered(text: str | None) -> None:
-            if text is None:
-                return
-            tags = [tag for tag in (part.strip() for part in text.split(",")) if tag]
-            said = f"Tagged {', '.join(tags)}" if tags else "No tags"
-            self._each(jobs, lambda client, job: client.change(job.id, tags=tags), said)
+            if text is not None:
+                tags = given.read_tags(text)
+                said = f"Tagged {', '.join(tags)}" if tags else "No tags"
+                self._each(jobs, lambda client, job: client.change(job.id, tags=tags), said)
 
         now = ", ".join(jobs[0].tags) if len(jobs) == 1 else ""
-        self.push_screen(Prompt("Tags", "All of them, apart by commas; a comma alone takes them away:", now), answered)
+        said = "All of them, apart by commas; a comma alone takes them away:"
+        self.push_screen(Prompt("Tags", said, now, check=complaint(given.read_tags)), answered)
+
+    async def _read_options(self, jobs: Sequence[Job]) -> None:
+        """What one job has now is said with the question; the answer names what is to be otherwise."""
+        now = ""
+        if len(jobs) == 1:
+            try:
+                job = await self.feed.call(lambda client: client.job(jobs[0].id))
+            except errors.Z2Error as error:
+                self.say(error.detail, "error")
+                return
+            now = f" Now: {given.say_options(job.get('options') or {}) or 'the usual ones'}."
+        self._ask_options(jobs, f"{NAMED_OPTIONS}; what is not named stays.{now}")
+
+    def _ask_options(self, jobs: Sequence[Job], words: str, text: str = "", trouble: str = "") -> None:
+        def answered(text: str | None) -> None:
+            if text is not None:
+                options = options_of(text)
+
+                def again(trouble: str) -> None:
+                    self._ask_options(jobs, words, text, trouble)
+
+                self._each(jobs, lambda client, job: client.change(job.id, options=options), f"Options {text}", again)
+
+        prompt = Prompt("Options", words, text, check=complaint(options_of), trouble=trouble)
+        self.push_screen(prompt, answered)
 
     def move(self, jobs: Sequence[Job], to: str) -> None:
-        """To the first or the last place of the queue, in the order they stand here."""
+        """To the first or the last place of the queue, or by one up or down; among them the order stays as it is."""
         if not self.allowed("move"):
             return
         if not jobs:
             self.say("No job is selected", "warning")
             return
-        order = list(reversed(jobs)) if to == "first" else list(jobs)
-        place = "front" if to == "first" else "end"
-        self._each(order, lambda client, job: client.move(job.id, to), f"To the {place} of the queue")
+        order = list(reversed(jobs)) if to in ("first", "down") else list(jobs)
+        self._each(order, lambda client, job: client.move(job.id, to), PLACES[to])
 
-    def _each(self, jobs: Sequence[Job], call: Callable[[Client, Job], Json], said: str) -> None:
-        """Change each job for itself; one sentence about all of it."""
+    def _each(
+        self,
+        jobs: Sequence[Job],
+        call: Callable[[Client, Job], Json],
+        said: str,
+        again: Callable[[str], object] | None = None,
+    ) -> None:
+        """Change each job for itself; one sentence about all of it. Where all refuse it, `again` may ask anew."""
 
         async def go() -> None:
             done, trouble = 0, ""
@@ -258,6 +296,9 @@ class Deeds(Ground):
                     continue
                 done += 1
                 self.job_came(Job.from_wire(answer))
+            if trouble and not done and again:
+                again(trouble)
+                return
             self.state.marks.clear()
             if trouble:
                 self.say(f"{done} done; {trouble}" if done else trouble, "error")

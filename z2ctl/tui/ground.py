@@ -37,6 +37,7 @@ CHANGING = {
     "pause_queue": "pause the queue",
     "drain_queue": "drain the queue",
     "slots": "set the slots",
+    "lanes": "set the lanes",
 }
 """Actions that change something at the daemon, as the verbs that z2ctl has for them."""
 

@@ -58,34 +58,38 @@ class Queueing(Ground):
             return
         title, said, without = SLOTS[name]
 
-        def answered(text: str | None) -> None:
-            if text is None:
-                return
-            number = int(text) if text.isascii() and text.isdigit() else 0
-            if text != without and not 1 <= number <= MOST_SLOTS:
-                self.say(f"“{text}” is no number of slots: 1 to {MOST_SLOTS}, or {without}", "warning")
-                return
-            change = {name: None if text == without else number}
-            self._change(lambda client: client.set_queue(**change), f"{title}: {text}", then)
+        def check(text: str) -> str:
+            number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+            fits = text == without or 1 <= number <= MOST_SLOTS
+            return "" if fits else f"“{text}” is no number of slots: 1 to {MOST_SLOTS}, or {without}"
 
-        self.push_screen(Prompt(title, said, str(now or "")), answered)
+        def answered(text: str | None) -> None:
+            if text is not None:
+                change = {name: None if text == without else int(text)}
+                self._change(lambda client: client.set_queue(**change), f"{title}: {text}", then)
+
+        self.push_screen(Prompt(title, said, str(now or ""), check=check), answered)
 
     def ask_lanes(self, now: Sequence[Json], then: Callable[[Json], object]) -> None:
         """Ask how many jobs may do the same kind of work at once; `now`: the lanes of the `QueueState`."""
         if not self.allowed("lanes"):
             return
 
-        def answered(text: str | None) -> None:
+        def check(text: str) -> str:
             try:
-                wanted = lanes.parse((text or "").split())
+                lanes.parse(text.split())
             except ValueError as error:
-                self.say(str(error), "warning")
-                return
-            if wanted:
+                return str(error)
+            return ""
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                wanted = lanes.parse(text.split())
                 self._change(lambda client: client.set_queue(lanes=wanted), f"Lanes: {text}", then)
 
         typed = " ".join(f"{lane['stage']}={lane['limit'] or 'closed'}" for lane in now if lane["limit"] is not None)
-        self.push_screen(Prompt("Lanes", f"Jobs at once of each worker: {lanes.HOW}.", typed), answered)
+        said = f"Jobs at once of each worker: {lanes.HOW}."
+        self.push_screen(Prompt("Lanes", said, typed, check=check), answered)
 
     def _change(self, call: Callable[[Client], Json], said: str, then: Callable[[Json], object]) -> None:
         async def go() -> None:

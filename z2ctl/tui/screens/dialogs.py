@@ -5,7 +5,7 @@ A dialog knows nothing of jobs or of the daemon; words come in as plain text and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,14 @@ from textual.strip import Strip
 from textual.widgets import Button, Input, Static
 
 from z2ctl.tui.paint import Painted, Span, between, fit
+
+Check = Callable[[str], str]
+"""What is wrong with a line that was typed, as a sentence; empty when nothing is."""
+
+
+def all_right(text: str) -> str:
+    """Any line will do."""
+    return ""
 
 
 class Dialog(ModalScreen[ScreenResultType]):
@@ -249,29 +257,48 @@ class Menu(Dialog[Any]):
 
 
 class Prompt(Dialog[str]):
-    """One line to type."""
+    """One line to type. `check` says what is wrong with it, or nothing: then the dialog stays, and what was typed.
+    `trouble` is what was wrong when it was typed before.
+    """
 
-    def __init__(self, title: str, words: str, value: str = "") -> None:
+    def __init__(self, title: str, words: str, value: str = "", *, check: Check = all_right, trouble: str = "") -> None:
         super().__init__()
-        self._title, self._words, self._value = title, words, value
+        self._title, self._words, self._check, self._trouble = title, words, check, trouble
+        self._field = Input(value=value, select_on_focus=False)
+        self._field.cursor_blink = False
+        self._wrong = Static("", classes="note", markup=False)
 
     def compose(self) -> ComposeResult:
-        """Words and the line."""
+        """Words, the line, what is wrong with it."""
         with self.box(self._title):
             yield note(self._words)
-            field = Input(value=self._value, select_on_focus=False)
-            field.cursor_blink = False
-            yield field
+            yield self._field
+            yield self._wrong
 
     def on_mount(self) -> None:
         """Ready to type, at the end of what is there."""
-        field = self.query_one(Input)
-        self.set_focus(field)
-        field.cursor_position = len(field.value)
+        self.set_focus(self._field)
+        self._field.cursor_position = len(self._field.value)
+        self._say(self._trouble)
+
+    def _say(self, trouble: str) -> None:
+        self._trouble = trouble
+        self._wrong.update(Content.styled(f"✗ {trouble}", "$text-error"))
+        self._wrong.display = bool(trouble)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        """What was said is said of other words; it goes when these are right."""
+        if self._trouble and not self._check(event.value.strip()):
+            self._say("")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
-        self.answer(event.value.strip() or None)
+        text = event.value.strip()
+        if text and (trouble := self._check(text)):
+            self._say(trouble)
+        else:
+            self.answer(text or None)
 
 
 class Reader(Dialog[None]):

@@ -1,6 +1,7 @@
 """The options of a submission, by the names of z2ctl's flags: a line for each, all of it by keys alone.
 
-Over the form and not in it: at 60x15 there is room for one of the two, and most submissions need no options.
+Over the form and not in it: at 60x15 there is room for one of the two, and most submissions need no options. There the
+lines scroll, and the one that has the keys is in sight.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
@@ -22,22 +23,42 @@ from textual.widgets import Input, Static
 from z2ctl import text as words
 from z2ctl.moments import in_utc
 from z2ctl.tui import work
-from z2ctl.tui.options import DEFAULT, PRIORITIES, Options, moment_of, priority_of
+from z2ctl.tui.options import (
+    DEFAULT,
+    MOST_ENTRIES,
+    NAMED_OPTIONS,
+    PRIORITIES,
+    TIMES,
+    YES,
+    Options,
+    faults_of,
+    moment_of,
+    priority_of,
+)
 from z2ctl.tui.paint import Painted, Span, between
 from z2ctl.tui.screens.dialogs import Dialog, hint
 from z2d.wire import errors
 
 Profiles = Callable[[], Awaitable[list[dict[str, Any]]]]
-TIMES = "23:00, 2h, 2026-11-22 23:00"
 SAID = {
     "profile": "",
     "priority": PRIORITIES,
     "at": TIMES,
     "hold": "queue it paused",
     "force": "a new job in any case",
+    "tags": "apart by commas",
+    "options": NAMED_OPTIONS[0].lower() + NAMED_OPTIONS[1:],
+    "playlist": "all of the list that the URL names",
+    "limit": f"of a list: 1 to {MOST_ENTRIES}, the newest",
+    "after": "of a list: this day and later",
+    "match": "of a list: a regular expression for titles",
 }
 """The rows, and what stands beside each while there is nothing else to say."""
-NO_YES = ("no", "yes")
+LONG = ("tags", "options", "match")
+"""Rows whose text may be long: what is said of them stands below."""
+FRAME = 3
+"""Lines of the box that are no rows: its borders and the keys."""
+NO_YES = ("no", YES)
 
 
 class Picker(Painted, can_focus=True, inherit_bindings=False):
@@ -91,6 +112,10 @@ class Picker(Painted, can_focus=True, inherit_bindings=False):
         return self.strip(between(left, [Span("> ", "dim")], width), width, "cursor" if self.has_focus else "")
 
 
+class Rows(VerticalScroll, can_focus=False):
+    """The lines of the form."""
+
+
 class OptionsForm(Dialog[Options]):
     """See the module. `profiles` reads them from the daemon, once, when the form opens."""
 
@@ -115,18 +140,38 @@ class OptionsForm(Dialog[Options]):
         self.at = Input(given.at, id="at", max_length=40, select_on_focus=False)
         self.hold = Picker(NO_YES, NO_YES[given.hold], node_id="hold")
         self.force = Picker(NO_YES, NO_YES[given.force], node_id="force")
+        self.playlist = Picker(NO_YES, NO_YES[given.playlist], node_id="playlist")
+        self._fields: dict[str, Picker | Input] = {
+            **{name: self._line(name, getattr(given, name)) for name in ("tags", "limit", "after", "match")},
+            "options": self._line("options", given.named),
+            **{each.id or "": each for each in (self.profile, self.priority, self.at)},
+            **{each.id or "": each for each in (self.hold, self.force, self.playlist)},
+        }
         with self.box("Options"):
-            for field in (self.profile, self.priority, self.at, self.hold, self.force):
-                if isinstance(field, Input):
-                    field.cursor_blink = False
-                yield from self._row(field)
+            with Rows() as self._rows:
+                for name in SAID:
+                    yield from self._row(name)
             yield hint("arrows move and choose · enter accepts · esc drops")
 
-    def _row(self, field: Widget) -> Iterator[Widget]:
-        with Horizontal(classes="row"):
-            yield Static(Content(field.id or ""), classes="label", markup=False)
+    def _line(self, name: str, value: str) -> Input:
+        return Input(value, id=name, max_length=500 if name in LONG else 20, select_on_focus=False)
+
+    def _row(self, name: str) -> Iterator[Widget]:
+        field = self._fields[name]
+        if isinstance(field, Input):
+            field.cursor_blink = False
+        with Horizontal(classes="row long" if name in LONG else "row"):
+            yield Static(Content(name), classes="label", markup=False)
             yield field
-            yield self._beside[field.id or ""]
+            if name not in LONG:
+                yield self._beside[name]
+        if name in LONG:
+            self._beside[name].add_class("below")
+            yield self._beside[name]
+
+    def on_resize(self) -> None:
+        """The keys stay visible."""
+        self._rows.styles.max_height = max(3, self.size.height * 9 // 10 - FRAME)
 
     def on_mount(self) -> None:
         """The profile has the keys, and the others come."""
@@ -147,20 +192,12 @@ class OptionsForm(Dialog[Options]):
 
     # -- what is said beside the fields ----------------------------------------------------------------------------
 
+    def _typed(self) -> dict[str, str]:
+        return {name: words.safe(field.value).strip() for name, field in self._fields.items()}
+
     def _faults(self) -> dict[str, str]:
         """What is wrong, by the field it stands in."""
-        faults = {}
-        if priority_of(self.priority.value) is None:
-            faults["priority"] = f"no number from {PRIORITIES.partition(',')[0]}"
-        at, now = self.at.value.strip(), self._clock()
-        moment = moment_of(at, now)
-        if at and moment is None:
-            faults["at"] = f"no time: {TIMES}"
-        elif at and self.hold.value == "yes":
-            faults["at"] = "hold has no time: resume starts it"
-        elif moment and moment.timestamp() <= now:
-            faults["at"] = "has passed"
-        return faults
+        return faults_of(self._typed(), self._clock())
 
     def _look(self) -> None:
         """Say beside each field what there is to say."""
@@ -194,12 +231,19 @@ class OptionsForm(Dialog[Options]):
             self._look()
             self.set_focus(self.query_one(f"#{wrong}"))
             return
+        typed = self._typed()
         self.answer(
             Options(
                 profile=self.profile.value,
-                priority=priority_of(self.priority.value) or 0,
-                at=self.at.value.strip(),
-                hold=self.hold.value == "yes",
-                force=self.force.value == "yes",
+                priority=priority_of(typed["priority"]) or 0,
+                at=typed["at"],
+                hold=typed["hold"] == YES,
+                force=typed["force"] == YES,
+                tags=typed["tags"],
+                named=typed["options"],
+                playlist=typed["playlist"] == YES,
+                limit=typed["limit"],
+                after=typed["after"],
+                match=typed["match"],
             )
         )

@@ -31,9 +31,21 @@ class Queue(Asked[Json], Acting):
     def show(self, answer: Json, *, first: bool) -> None:
         """How it stands; the cursor begins with the jobs, for it is they that are moved and opened."""
         view = self.pane.view
-        view.show(pages.queue(answer))
         if first:
+            view.show(pages.queue(answer))
             view.move_cursor(next((i for i, doc in enumerate(view.items) if isinstance(doc.target, OpenJob)), 0))
+        else:
+            self._renew(answer)
+
+    def _renew(self, answer: Json) -> None:
+        """Other lines; the cursor stays on its job, wherever that stands now."""
+        view = self.pane.view
+        held = view.target()
+        view.show(pages.queue(answer))
+        if isinstance(held, OpenJob) and view.target() != held:
+            place = next((i for i, doc in enumerate(view.items) if doc.target == held), None)
+            if place is not None:
+                view.move_cursor(place)
 
     def entitle(self) -> None:
         """Always the same."""
@@ -49,7 +61,7 @@ class Queue(Asked[Json], Acting):
         """The answer to a change: the queue as it stands now, but without the jobs."""
         self.answer = {**(self.answer or {}), **{name: value for name, value in state.items() if name != "next"}}
         if self.is_attached:
-            self.pane.view.show(pages.queue(self.answer))
+            self._renew(self.answer)
             self._again.ask()
 
     # -- keys ------------------------------------------------------------------------------------------------------
