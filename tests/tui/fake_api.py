@@ -68,6 +68,15 @@ class FakeApi:
         self.submitted: list[Json] = []
         """The bodies of the submissions."""
         self.profiles: list[Json] = [profile("default"), profile("lectures", "Sound alone, by the model at home")]
+        self.probed: Json = {
+            "title": "What is there",
+            "site": "video.example",
+            "duration_ms": 61_000,
+            "size_bytes": 2**20,
+        }
+        """What a look at any URL finds; `probes` are the bodies that asked."""
+        self.probes: list[Json] = []
+        self.uploads: dict[str, bytes] = {}
         self.targets: list[Json] = [target("library", "library", {"PUBLISHED": 226}, at(now))]
 
     # -- making things ------------------------------------------------------------------------------------------------
@@ -225,6 +234,8 @@ class FakeApi:
                 web.get("/api/jobs", self._list),
                 web.post("/api/jobs", self._submit),
                 web.post("/api/jobs/batch", self._batch),
+                web.post("/api/probe", self._probe),
+                web.post("/api/uploads", self._upload),
                 web.get("/api/stats", self._stats),
                 web.get("/api/version", self._version),
                 web.get("/api/jobs/{id}", self._show),
@@ -318,6 +329,19 @@ class FakeApi:
         await self.tell({"type": "job", "job": dict(job)})
         return _answer({**job, "deduplicated": False}, 201)
 
+    async def _probe(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.probes.append(body)
+        told = self._foretell(body["url"])
+        if told["result"] == "rejected":
+            return _problem(422, told["code"], told["detail"])
+        return _answer({"url": body["url"], **self.probed, "duplicate_of": told.get("job_id")})
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        name, content = request.query["name"], await request.read()
+        self.uploads[name] = content
+        return _answer({"url": f"https://uploads.example/{name}", "name": name, "size_bytes": len(content)}, 201)
+
     async def _batch(self, request: web.Request) -> web.Response:
         body = await request.json()
         if not body.get("dry_run"):
@@ -371,16 +395,21 @@ class FakeApi:
 
     async def _patch(self, request: web.Request) -> web.Response:
         job = self.jobs[int(request.match_info["id"])]
-        await self.change(job, **await request.json())
+        changes = await request.json()
+        if options := changes.pop("options", None):
+            if job["status"] != "QUEUED":
+                return _problem(409, "conflict", "The job is not in a state that allows this.")
+            self.details.setdefault(job["id"], {}).setdefault("options", {}).update(options)
+        await self.change(job, **changes)
         return _answer(job)
 
     async def _move(self, request: web.Request) -> web.Response:
         job = self.jobs[int(request.match_info["id"])]
         if job["status"] != "QUEUED":
             return _problem(409, "conflict", "The job is not in a state that allows this.")
-        order = [number for number in self.order if number != job["id"]]
-        first = (await request.json())["to"] == "first"
-        self.order = [job["id"], *order] if first else [*order, job["id"]]
+        self.order = _moved(
+            self.order, job["id"], [each["id"] for each in self.queue_state()["next"]], await request.json()
+        )
         await self.change(job)
         return _answer(job)
 
@@ -601,6 +630,15 @@ def _moment(job: Json, cue: Json, words: str) -> Json:
     marks = [[start, start + len(words)]]
     link = f"{job['url']}&t={cue['start_ms'] // 1000}"
     return {"start_ms": cue["start_ms"], "end_ms": cue["end_ms"], "snippet": cue["text"], "marks": marks, "link": link}
+
+
+def _moved(order: list[int], number: int, now: list[int], body: Json) -> list[int]:
+    others = [each for each in order if each != number]
+    if body["to"] in ("first", "last"):
+        return [number, *others] if body["to"] == "first" else [*others, number]
+    at = now.index(number)
+    now.insert(max(0, at + {"up": -1, "down": 1}[body["to"]]), now.pop(at))
+    return now
 
 
 def _answer(data: Json, status: int = 200) -> web.Response:

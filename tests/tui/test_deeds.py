@@ -88,13 +88,32 @@ async def test_priority_and_tags_are_edited(fake: FakeApi, dashboard: Open) -> N
         await pilot.press("e", "p", "enter")
         await type_into(pilot, "900")
         await shows(pilot, "is no priority")
-        await pilot.press("e", "enter")
         await type_into(pilot, "20")
         await shows(pilot, "Priority 20: job 248")
         assert fake.jobs[248]["priority"] == 20
         await pilot.press("e", "t", "enter")
         await type_into(pilot, "talks,  german ")
         await eventually(lambda: fake.jobs[248]["tags"] == ["talks", "german"])
+
+
+async def test_options_are_edited_while_a_job_waits(fake: FakeApi, dashboard: Open) -> None:
+    fake.details[248] = {"options": {"max_height": 1080, "thumbnail": True, "languages": ["en", "de"]}}
+    async with dashboard((80, 24)) as pilot:
+        await to(pilot, 248)
+        await pilot.press("e", "o", "enter")
+        await shows(pilot, "Now: max_height=1080 languages=en,de.")
+        await type_into(pilot, "max-height=720 nope")
+        await shows(pilot, "✗ There is no option 'nope'")
+        await type_into(pilot, "max-height=720 audio_only")
+        await shows(pilot, "Options max-height=720 audio_only: job 248")
+        assert fake.details[248]["options"]["max_height"] == 720
+        assert fake.details[248]["options"]["audio_only"] is True
+        await to(pilot, 240)
+        await pilot.press("e", "o", "enter")
+        await shows(pilot, "Now: the usual ones.")
+        await type_into(pilot, "audio_only")
+        await shows(pilot, "✗ Job 240: The job is not in a state", "audio_only")
+        assert pilot.app.screen.query_one(Input).value == "audio_only", "what was typed comes back with the refusal"
 
 
 async def test_the_place_in_the_queue_and_why(fake: FakeApi, dashboard: Open) -> None:
@@ -124,8 +143,7 @@ async def test_the_queue_as_a_whole(fake: FakeApi, dashboard: Open) -> None:
         await shows(pilot, "draining: what runs is finished", "queue draining")
         await pilot.press("s")
         await type_into(pilot, "many")
-        await shows(pilot, "is no number of slots")
-        await pilot.press("s")
+        await shows(pilot, "✗ “many” is no number of slots")
         await type_into(pilot, "5")
         await eventually(lambda: fake.slots == 5)
         await pilot.press("S")
@@ -133,8 +151,8 @@ async def test_the_queue_as_a_whole(fake: FakeApi, dashboard: Open) -> None:
         await shows(pilot, "at most 1 of one site")
         await pilot.press("L")
         await type_into(pilot, "transcript=9 audio=1")
-        await shows(pilot, "'audio=1' is not LANE=N")
-        await pilot.press("L")
+        await shows(pilot, "✗ 'audio=1' is not LANE=N")
+        assert pilot.app.screen.query_one(Input).value == "transcript=9 audio=1"
         await type_into(pilot, "transcript=2 download=closed")
         await shows(pilot, "Lanes        download closed · transcript 0 of 2")
         await pilot.press("end", "less_than_sign")
@@ -147,6 +165,29 @@ async def test_the_queue_as_a_whole(fake: FakeApi, dashboard: Open) -> None:
         assert isinstance(pilot.app.screen, Dashboard)
 
 
+async def test_the_cursor_stays_on_a_job_that_moves(fake: FakeApi, dashboard: Open) -> None:
+    def order() -> list[int]:
+        return [job["id"] for job in fake.queue_state()["next"]]
+
+    async with dashboard((120, 40)) as pilot:
+        await pilot.press("Q")
+        await shows(pilot, "Next")
+        before = order()
+        queue = pilot.app.screen
+        assert isinstance(queue, Queue)
+        await eventually(queue.one)
+        for key, place in (("J", 1), ("shift+down", 2), ("K", 1), ("shift+up", 0), ("K", 0)):
+            await pilot.press(key)
+            await eventually(lambda place=place: order().index(before[0]) == place)  # type: ignore[misc]
+            shown = f"{place + 1}  {before[0]}"
+            await shows(pilot, shown)
+            job = queue.one()
+            assert job is not None
+            assert job.id == before[0]
+        assert order() == before
+        await shows(pilot, f"Up by one: job {before[0]}")
+
+
 async def test_read_only_changes_nothing_anywhere(fake: FakeApi, dashboard: Open) -> None:
     async with dashboard((120, 40), wishes=Settings(read_only=True)) as pilot:
         await to(pilot, 248)
@@ -157,6 +198,8 @@ async def test_read_only_changes_nothing_anywhere(fake: FakeApi, dashboard: Open
         await shows(pilot, "Queue        active")
         await pilot.press("p")
         await shows(pilot, "read-only: cannot pause the queue")
+        await pilot.press("L")
+        await shows(pilot, "read-only: cannot set the lanes")
         assert not any(call.startswith(("POST", "PATCH", "DELETE")) for call in fake.calls)
 
 

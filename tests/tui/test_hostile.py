@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 import z2ctl.tui
 from tests.support import eventually
@@ -166,6 +167,35 @@ async def test_hostile_errors_and_pastes(socket: Path, dashboard: Open) -> None:
             await pilot.pause()
             drawn_safely(pilot)
             await pilot.press("escape")
+        assert app.is_running
+
+
+async def test_hostile_text_in_forms_and_in_what_is_looked_at(socket: Path, dashboard: Open) -> None:
+    fake = FakeApi()
+    job = fake.add("QUEUED")
+    async with serving(fake, socket), dashboard((80, 24)) as pilot:
+        app = app_of(pilot)
+        await eventually(lambda: app.state.window.rows)
+        for text in HOSTILE:
+            entry = dict.fromkeys(("url", "title", "published_at", "message"), text)
+            fake.probed = dict.fromkeys(("title", "site", "channel", "published_at", "live_status", "height"), text)
+            fake.probed |= {"subtitles": {"manual": [text], "auto": [text]}, "entries": [entry, entry], "seen": 2}
+            fake.details[job["id"]] = {"options": {text: text, "languages": [text]}}
+            app.ask_new("https://a.example")
+            await pilot.press("ctrl+t")
+            await eventually(lambda: "Entries" in screen_text(pilot))
+            drawn_safely(pilot)
+            await pilot.press("escape", "ctrl+o")
+            for line in pilot.app.screen.query(Input):
+                line.value = text
+            await pilot.press("enter")
+            drawn_safely(pilot)
+            await pilot.press(*["escape"] * 3, "e", "o", "enter")
+            await eventually(lambda: "what is not named stays" in " ".join(screen_text(pilot).split()))
+            pilot.app.screen.query_one(Input).value = text
+            await pilot.press("enter")
+            drawn_safely(pilot)
+            await pilot.press(*["escape"] * 3)
         assert app.is_running
 
 

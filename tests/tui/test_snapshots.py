@@ -102,6 +102,21 @@ async def chosen(pilot: Pilot[int]) -> None:
     await shows(pilot, "lectures", "✗ hold has")
 
 
+async def named(pilot: Pilot[int]) -> None:
+    await shows(pilot, "enter accepts")
+    await pilot.press(
+        *["down"] * 5, *"talks", "down", *"max_height=720 nope", "down", "y", "down", *"0", "down", "down", "("
+    )
+    await shows(pilot, "✗ should be")
+
+
+async def looked(pilot: Pilot[int]) -> None:
+    await paste("https://video.example/new")(pilot)
+    await shows(pilot, "✓ can be submitted")
+    await pilot.press("ctrl+t")
+    await shows(pilot, "not there yet")
+
+
 @dataclass(frozen=True)
 class Shot:
     """A state: how one comes there, and at which sizes it is looked at."""
@@ -136,6 +151,9 @@ SHOTS = (
     Shot("submit-slip", keys=("n", *"notaurl")),
     Shot("submit-many", (SMALL, NORMAL), then=paste("https://a.example/1\nhttps://a.example/2\nno\nhttps://private.x/")),
     Shot("submit-options", (LEAST, SMALL), ("n", "ctrl+o"), then=chosen),
+    Shot("submit-options-list", (LEAST, SMALL, NORMAL), ("n", "ctrl+o"), then=named),
+    Shot("submit-looked-at", (LEAST, SMALL), then=looked),
+    Shot("queue-lanes-slip", keys=("Q", "L", *" x", "enter")),
     Shot("targets", (SMALL, NORMAL), ("D",), then=lambda pilot: shows(pilot, "✗ news"), before=four),
     Shot("job-running", (SMALL, NORMAL), then=opened(249)),
     Shot("job-failed", then=opened(232)),

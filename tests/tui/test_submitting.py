@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from textual import events
@@ -51,7 +52,7 @@ async def test_the_options_of_many(fake: FakeApi, dashboard: Open, size: tuple[i
     async with dashboard(size) as pilot:
         app_of(pilot).ask_many(f"{NEW}/1\n{NEW}/2\nno\nhttps://private.example/z")
         await shows(pilot, "✓ 2 new", "✗ 2 invalid", "options: default · ctrl+o", "ctrl+s submits")
-        await pilot.press("ctrl+o", "up", "up", *"y")
+        await pilot.press("ctrl+o", *["down"] * 3, *"y")
         await shows(pilot, "queue it paused")
         await pilot.press("enter")
         await shows(pilot, "options: hold", "✓ 2 new")
@@ -90,6 +91,12 @@ async def test_without_options_nothing_is_sent_but_the_url(fake: FakeApi, dashbo
         (("down", "down", *"soon"), "✗ no time: 23:00, 2h, 2026-11-22 23:00", "at"),
         (("down", "down", *"2020-01-01"), "✗ has passed", "at"),
         (("down", "down", *"2h", "down", "y"), "✗ hold has no time: resume", "at"),
+        ((*["down"] * 5, *"x" * 65), "✗ String should have at most 64", "tags"),
+        ((*["down"] * 6, *"exec=rm"), "✗ There is no option 'exec'; there is audio_only", "options"),
+        ((*["down"] * 6, *"max_height=1"), "✗ Option max_height: Input should be greater", "options"),
+        (("up", "up", "up", *"0"), "✗ no number from 1 to 1000", "limit"),
+        (("up", "up", *"2026-02-30"), "✗ no day: 2026-11-22", "after"),
+        (("up", *"("), "✗ should be a regular expression", "match"),
     ],
 )
 async def test_a_slip_is_said_at_its_field_and_nothing_is_taken(
@@ -120,7 +127,7 @@ async def test_force_submits_what_is_there_already(fake: FakeApi, dashboard: Ope
     async with dashboard((80, 24)) as pilot:
         app_of(pilot).ask_new(fake.jobs[17]["url"])
         await shows(pilot, "≡ job 17 has this video: enter opens it")
-        await pilot.press("ctrl+o", "up", "y", "enter")
+        await pilot.press("ctrl+o", *["down"] * 4, "y", "enter")
         await shows(pilot, "≡ job 17 has this video: enter submits it again")
         await pilot.press("enter")
         await shows(pilot, "Queued 251 (position 4)")
@@ -165,6 +172,131 @@ async def test_profiles_that_cannot_be_read_are_said_and_the_default_works(fake:
         assert fake.submitted[-1] == {"url": NEW, "priority": 7}
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_tags_named_options_and_what_is_wanted_of_a_list(
+    fake: FakeApi, dashboard: Open, size: tuple[int, int]
+) -> None:
+    async with dashboard(size) as pilot:
+        app_of(pilot).ask_new(NEW)
+        await shows(pilot, "✓ can be submitted")
+        await pilot.press(
+            "ctrl+o", *["down"] * 5, *"talks, german", "down", *"max-height=720 languages=en,de", "down", "y"
+        )
+        await pilot.press("down", *"5", "down", *"2026-01-31", "down", *"^Part", "enter")
+        await shows(pilot, "options: playlist, tags talks, german,")
+        await pilot.press("ctrl+o", "up")
+        await shows(pilot, "match      ^Part")
+        await pilot.press("escape", "enter")
+        await shows(pilot, "Queued 251")
+        wanted = {"limit": 5, "after": "2026-01-31", "match": "^Part"}
+        options = {"max_height": 720, "languages": ["en", "de"], "playlist": wanted}
+        assert fake.submitted[-1] == {"url": NEW, "tags": ["talks", "german"], "options": options}
+
+
+async def test_what_the_daemon_refuses_of_them_comes_back_with_them(fake: FakeApi, dashboard: Open) -> None:
+    options = Options(tags="one, two", named="audio_only", limit="7")
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).ask_new("https://private.example/x", options=options)
+        await shows(pilot, "options: tags one, two, audio_only, limit 7")
+        await pilot.press("enter")
+        await shows(pilot, "✗ leads into a private network", "options: tags one, two, audio_only, limit 7")
+
+
+async def test_a_file_of_this_machine_is_sent(
+    fake: FakeApi, dashboard: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my clip.mp4").write_bytes(b"x" * 2048)
+    async with dashboard((80, 24)) as pilot:
+        await pilot.press("n")
+        await eventually(lambda: isinstance(pilot.app.focused, Input))
+        line = pilot.app.screen.query_one(Input)
+        line.value = "./none.mp4"
+        await shows(pilot, "✗ There is no file ./none.mp4.")
+        await pilot.press("enter")
+        assert isinstance(pilot.app.screen, Submit)
+        line.value = "my clip.mp4"
+        await shows(pilot, "✓ a file of this machine, 2.0 KiB: enter sends it")
+        await pilot.press("ctrl+t")
+        await shows(pilot, "✗ a file is looked at when it has been sent")
+        await pilot.press("enter")
+        await shows(pilot, "Sending my clip.mp4, 2.0 KiB…", "Queued 251")
+        assert fake.uploads == {"my clip.mp4": b"x" * 2048}
+        assert fake.submitted[-1] == {"url": "https://uploads.example/my clip.mp4"}
+
+
+async def test_a_file_that_is_not_taken_keeps_its_name(fake: FakeApi, dashboard: Open, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).ask_new(str(tmp_path / "a.mp4"))
+        await shows(pilot, "✓ a file of this machine")
+        fake.refuse = 503
+        await pilot.press("enter")
+        await shows(pilot, "✗ refused by the test")
+        assert pilot.app.screen.query_one(Input).value == str(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_look_before_anything_is_queued(fake: FakeApi, dashboard: Open, size: tuple[int, int]) -> None:
+    fake.probed |= {"subtitles": {"manual": ["en"], "auto": ["de", "fr"]}, "height": 720, "width": 1280}
+    async with dashboard(size) as pilot:
+        app_of(pilot).ask_new(fake.jobs[17]["url"], options=Options(profile="lectures", named="audio_only", force=True))
+        await shows(pilot, "submits it again")
+        await pilot.press("ctrl+t")
+        await shows(pilot, "What is there", "job 17 has it already", "1:01", "about 1.0 MiB", "1280x720")
+        options = {"audio_only": True}
+        assert fake.probes == [{"url": fake.jobs[17]["url"], "profile": "lectures", "options": options}]
+        await pilot.press("down", "down", "pagedown", "escape")
+        assert isinstance(pilot.app.screen, Submit)
+        assert pilot.app.screen.query_one(Input).value == fake.jobs[17]["url"]
+        await pilot.press("escape", "ctrl+t")
+        await shows(pilot, "The address to look at")
+        await pilot.press(*"no", "enter")
+        await shows(pilot, "✗ Not a URL")
+        pilot.app.screen.query_one(Input).value = NEW
+        await pilot.press("enter")
+        await shows(pilot, "not there yet", "enter goes on to submit")
+        await pilot.press("enter")
+        await shows(pilot, "New job", "✓ can be submitted")
+        assert not fake.submitted
+
+
+async def test_a_look_waits_is_given_up_and_says_what_went_wrong(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).ask_many(f"{NEW}/1\n{NEW}/2")
+        await shows(pilot, "✓ 2 new")
+        fake.hold = asyncio.Event()
+        await pilot.press("down", "ctrl+t")
+        await shows(pilot, "Looking… this takes as long", f"{NEW}/2")
+        await pilot.press("escape")
+        await shows(pilot, "New jobs")
+        fake.hold.set()
+        fake.probed = {"error": {"code": "REMOVED", "message": "It is gone.", "hint": "It has been taken down."}}
+        await pilot.press("ctrl+t")
+        await shows(pilot, "✗ It is gone. It has been taken down. (REMOVED)")
+        await pilot.press("escape")
+        fake.refuse = 503
+        await pilot.press("ctrl+t")
+        await shows(pilot, "✗ refused by the test")
+        await pilot.press("enter")
+        assert isinstance(pilot.app.screen, SubmitMany)
+
+
+async def test_a_look_at_a_list_says_what_would_become_of_its_entries(fake: FakeApi, dashboard: Open) -> None:
+    entry = {"url": NEW, "title": "The first", "duration_ms": 61_000, "published_at": "2026-11-01T00:00:00Z"}
+    fake.probed = {
+        "title": "Night school",
+        "seen": 60,
+        "entries": [entry, {**entry, "duplicate_of": 17}, {**entry, "message": "It is private."}],
+    }
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).ask_new(NEW)
+        await shows(pilot, "✓ can be submitted")
+        await pilot.press("ctrl+t")
+        await shows(pilot, "Night school", "3 wanted of 60 looked at", "2026-11-01     1:01  The first")
+        await shows(pilot, "The first  there already: job 17", "The first  It is private.")
+
+
 async def test_a_profile_with_a_hostile_name_is_only_words(fake: FakeApi, dashboard: Open) -> None:
     fake.profiles += [profile("[/red]", "[@click=app.quit_now]x[/]"), profile("\x1b]0;PWNED\x07x" * 40, "w" * 5000)]
     async with dashboard((80, 24)) as pilot:
@@ -185,6 +317,7 @@ async def test_a_profile_with_a_hostile_name_is_only_words(fake: FakeApi, dashbo
         (Options(at="1h"), {"run_after": "2026-11-22T13:00:00Z"}, "at 1h"),
         (Options("talks", -1, "", True, True), {"profile": "talks", "priority": -1, "hold": True, "force": True},
          "profile talks, priority -1, hold, force"),
+        (Options(playlist=True), {"options": {"playlist": {}}}, "playlist"),
     ],
 )  # fmt: skip
 def test_options_as_fields_and_words(options: Options, fields: dict[str, object], said: str) -> None:

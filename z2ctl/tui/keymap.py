@@ -35,6 +35,7 @@ SCOPES = {
 KEYS: tuple[Key, ...] = (
     Key("list", "list.new", "n", "new", "Submit a URL (or paste it anywhere)", "New"),
     Key("list", "list.many", "N", "many", "Submit many URLs"),
+    Key("list", "list.probe", "ctrl+t", "probe", "Look at a URL: title, length, size, what is there already"),
     Key("list", "list.open", "enter", "open", "Open the job"),
     Key("list", "list.search", "slash", "search", "Search, or filter: status:failed age<7d", "Search"),
     Key("list", "list.tab.next", "f", "turn_tab(1)", "Next status tab", "Filter"),

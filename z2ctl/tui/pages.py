@@ -1,4 +1,4 @@
-"""Pages that are about no single job, as paragraphs: statistics, queue, targets, what a search found. Pure data."""
+"""Pages that are about no single job, as paragraphs: statistics, queue, targets, what was found. Pure data."""
 
 from __future__ import annotations
 
@@ -82,6 +82,44 @@ def found(hits: Sequence[Json]) -> Iterator[Doc]:
 
 def _marks(each: Json) -> tuple[tuple[int, int], ...]:
     return tuple((int(start), int(end)) for start, end in each.get("marks") or ())
+
+
+def probed(answer: Json) -> list[Doc]:
+    """What is at a URL (`ProbeAnswer`): what a job of it would find, or why it would fail."""
+    if error := answer.get("error"):
+        said = f"{error.get('message') or ''} {error.get('hint') or ''}".strip()
+        return [Doc((Span(" ✗ ", "error"),), f"{said} ({error.get('code')})", "error")]
+    entries = answer.get("entries") or ()
+    captions = answer.get("subtitles") or {}
+    same = answer.get("duplicate_of")
+    length, size = answer.get("duration_ms"), answer.get("size_bytes")
+    unsaid = "" if entries else "not said by the site"
+    docs = [
+        Doc((Span(" "),), str(answer.get("title") or answer.get("url") or ""), "bold"),
+        fact(
+            "Library", f"job {same} has it already" if same else "not there yet", role="warning" if same else "success"
+        ),
+        fact("Length", words.duration(length) if length else unsaid),
+        fact("Size", f"about {words.size(size)}" if size else unsaid),
+        fact("Picture", f"{answer.get('width') or '?'}x{answer['height']}" if answer.get("height") else ""),
+        fact("Subtitles", ", ".join(map(str, captions.get("manual") or ()))),
+        fact("Captions", ", ".join(map(str, (captions.get("auto") or ())[:8]))),
+        fact("Channel", answer.get("channel") or answer.get("site") or ""),
+        fact("Published", str(answer.get("published_at") or "")[:10]),
+        fact("Stream", "" if answer.get("live_status") in (None, "not_live") else answer["live_status"]),
+        fact("Entries", f"{len(entries)} wanted of {answer.get('seen')} looked at" if entries else ""),
+    ]
+    shown = [doc for doc in docs if doc.text]
+    return [*shown, *([BLANK, heading("Entries")] if entries else ()), *map(_entry, entries)]
+
+
+def _entry(each: Json) -> Doc:
+    """One entry of a list: what it is, and what would become of it."""
+    same, trouble = each.get("duplicate_of"), each.get("message")
+    length = words.duration(each["duration_ms"]) if each.get("duration_ms") else ""
+    head = (Span(f" {str(each.get('published_at') or '')[:10]:10} {length:>8}  ", "dim"),)
+    said = f"  {trouble}" if trouble else f"  there already: job {same}" if same else ""
+    return Doc(head, f"{each.get('title') or each.get('url') or ''}{said}", "error" if trouble else "plain")
 
 
 def targets(found: Sequence[Json]) -> list[Doc]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from z2ctl import given
 from z2ctl import text as words
 from z2ctl.tui.feed import Json
 from z2ctl.tui.ground import Ground
 from z2ctl.tui.jobs import Job
 from z2ctl.tui.options import Options
+from z2ctl.tui.screens.dialogs import Prompt
 from z2d.wire import errors
 
 if TYPE_CHECKING:
@@ -25,7 +28,31 @@ class Submitting(Ground):
 
     async def check_urls(self, urls: list[str], options: Options) -> list[Json]:
         """What would become of each URL; nothing is queued. Videos that are there already are named in any case."""
-        return await self.feed.call(lambda client: client.submit_batch(urls, dry_run=True, profile=options.profile))
+        fields = options.looked_at()
+        return await self.feed.call(lambda client: client.submit_batch(urls, dry_run=True, **fields))
+
+    async def probe(self, url: str, options: Options) -> Json:
+        """What is at a URL (`ProbeAnswer`); nothing is queued."""
+        fields = options.looked_at()
+        return await self.feed.call(lambda client: client.probe(url, **fields))
+
+    def ask_probe(self) -> None:
+        """Ask for a URL and look at it; enter there leads to the form with it."""
+        from z2ctl.tui.screens.probing import Probing
+        from z2ctl.tui.screens.submit import first_look
+
+        def answered(url: str | None) -> None:
+            if url is not None:
+                look = partial(self.probe, url, AS_USUAL)
+
+                def then(yes: bool | None) -> None:
+                    if yes:
+                        self.ask_new(url)
+
+                self.push_screen(Probing(url, look, "enter goes on to submit"), then)
+
+        said = "The address to look at; nothing is queued:"
+        self.push_screen(Prompt("What is there?", said, check=first_look), answered)
 
     async def read_profiles(self) -> list[Json]:
         """The profiles a submission can be made with."""
@@ -34,7 +61,7 @@ class Submitting(Ground):
     def _asks(self) -> Asks:
         from z2ctl.tui.screens.submit import Asks
 
-        return Asks(self.check_urls, self.read_profiles, self.clock)
+        return Asks(self.check_urls, self.read_profiles, self.probe, self.clock)
 
     def ask_new(self, text: str = "", trouble: str = "", options: Options = AS_USUAL) -> None:
         """The dialog for one URL."""
@@ -75,9 +102,13 @@ class Submitting(Ground):
 
     async def _submit(self, url: str, options: Options) -> None:
         try:
-            answer = await self.feed.call(lambda client: client.submit(url, **options.fields(self.clock())))
+            sent = await self._sent(url)
+            answer = await self.feed.call(lambda client: client.submit(sent, **options.fields(self.clock())))
         except errors.Z2Error as error:
             self.ask_new(url, error.detail, options)
+            return
+        except (OSError, ValueError) as error:  # the file was there when enter was pressed
+            self.ask_new(url, f"It cannot be read: {error}", options)
             return
         job = Job.from_wire(answer)
         self.job_came(job)
@@ -86,6 +117,15 @@ class Submitting(Ground):
             self.say(f"Job {job.id} has this video already ({words.look(job.display).word})")
         else:
             self.say(f"Queued {job.id}{await self._place(job, answer)}")
+
+    async def _sent(self, url: str) -> str:
+        """The address of what is to be submitted: where a file of this machine is meant, it is sent first."""
+        path = given.local_file(url)
+        if path is None:
+            return url
+        self.say(f"Sending {words.safe(path.name)}, {words.size(path.stat().st_size)}…")
+        uploaded = await self.feed.call(lambda client: client.upload(path))
+        return str(uploaded["url"])
 
     async def _place(self, job: Job, answer: Json) -> str:
         """Where in the queue a new job stands; nothing when it does not stand there, or nobody says so soon."""

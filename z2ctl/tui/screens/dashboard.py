@@ -263,6 +263,10 @@ class Dashboard(Listing):
         """Submit many."""
         self.desk.ask_many()
 
+    def action_probe(self) -> None:
+        """Look at a URL."""
+        self.desk.ask_probe()
+
     def action_open(self) -> None:
         """The selected job on its screen."""
         if self.desk.state.selected is not None:

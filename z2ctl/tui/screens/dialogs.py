@@ -264,6 +264,7 @@ class Prompt(Dialog[str]):
     def __init__(self, title: str, words: str, value: str = "", *, check: Check = all_right, trouble: str = "") -> None:
         super().__init__()
         self._title, self._words, self._check, self._trouble = title, words, check, trouble
+        self._about = value
         self._field = Input(value=value, select_on_focus=False)
         self._field.cursor_blink = False
         self._wrong = Static("", classes="note", markup=False)
@@ -282,14 +283,14 @@ class Prompt(Dialog[str]):
         self._say(self._trouble)
 
     def _say(self, trouble: str) -> None:
-        self._trouble = trouble
+        self._trouble, self._about = trouble, self._field.value
         self._wrong.update(Content.styled(f"✗ {trouble}", "$text-error"))
         self._wrong.display = bool(trouble)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        """What was said is said of other words; it goes when these are right."""
-        if self._trouble and not self._check(event.value.strip()):
+        """What was said was said of other words; it goes when these are right."""
+        if self._trouble and event.value != self._about and not self._check(event.value.strip()):
             self._say("")
 
     @on(Input.Submitted)

@@ -19,11 +19,13 @@ from textual.content import Content
 from textual.screen import ScreenResultType
 from textual.widgets import Input, Static, TextArea
 
+from z2ctl import given
 from z2ctl import text as words
 from z2ctl.tui import work
 from z2ctl.tui.options import Options
 from z2ctl.tui.screens.dialogs import Dialog, hint, note
 from z2ctl.tui.screens.options import OptionsForm, Profiles
+from z2ctl.tui.screens.probing import Probing
 from z2ctl.tui.throttle import Debounce
 from z2d.wire import errors
 
@@ -34,16 +36,19 @@ Check = Callable[[list[str], Options], Awaitable[list[Json]]]
 
 
 class Asks(NamedTuple):
-    """What the forms ask: what would become of URLs, which profiles there are, what time it is."""
+    """What the forms ask: what would become of URLs, which profiles there are, what is at a URL, what time it is."""
 
     check: Check
     profiles: Profiles
+    probe: Callable[[str, Options], Awaitable[Json]]
     clock: Callable[[], float]
 
 
 def first_look(text: str) -> str:
     """Why a text cannot be a URL to submit; empty when it can."""
     text = text.strip()
+    if text.startswith(("/", "./", "../", "~")):
+        return "Not a URL: a file is sent alone, by n and its path"
     if any(sign.isspace() for sign in text):
         return "Not a URL: it has a space in it"
     try:
@@ -54,6 +59,16 @@ def first_look(text: str) -> str:
     if parts.scheme not in ("http", "https"):
         return "Not a URL: it must start with http:// or https://"
     return "" if host else "Not a URL: there is no host in it"
+
+
+def file_here(text: str) -> tuple[str, str] | None:
+    """What is to be said of a file of this machine, as words and the name of a colour; None where none is meant."""
+    try:
+        if path := given.local_file(text):
+            return f"✓ a file of this machine, {words.size(path.stat().st_size)}: enter sends it to z2d", "success"
+    except (ValueError, OSError) as error:
+        return f"✗ {error.strerror if isinstance(error, OSError) else error}", "error"
+    return None
 
 
 def verdict(result: Json, *, force: bool) -> tuple[str, str]:
@@ -76,7 +91,10 @@ def coloured(text: str, colour: str) -> Content:
 class Form(Dialog[ScreenResultType]):
     """What both forms have: the words about what is typed, and the options."""
 
-    BINDINGS = [Binding("ctrl+o,f4", "options", "Options", priority=True)]
+    BINDINGS = [
+        Binding("ctrl+o,f4", "options", "Options", priority=True),
+        Binding("ctrl+t,f3", "probe", "Look", priority=True),
+    ]
 
     def __init__(self, asks: Asks, options: Options) -> None:
         super().__init__()
@@ -104,6 +122,18 @@ class Form(Dialog[ScreenResultType]):
     def look(self) -> None:
         """Look at what is typed."""
         raise NotImplementedError
+
+    def here(self) -> str:
+        """The URL that is typed, or that the cursor is in."""
+        raise NotImplementedError
+
+    def action_probe(self) -> None:
+        """Look at what is there; nothing is queued, and what is typed stays."""
+        url = self.here()
+        if trouble := "a file is looked at when it has been sent" if file_here(url) else first_look(url):
+            self.say(f"✗ {trouble}", "error")
+        else:
+            self.app.push_screen(Probing(url, partial(self._asks.probe, url, self.options), "enter goes back"))
 
     @on(events.Click, "#options")
     def action_options(self) -> None:
@@ -134,9 +164,9 @@ class Submit(Form[tuple[str, Any, Options]]):
     def compose(self) -> ComposeResult:
         """The line and what is said about it."""
         with self.box("New job"):
-            yield note("The address of a video or of a page with one:")
+            yield note("The address of a video or of a page with one, or a file of this machine:")
             yield self._field
-            yield from self.foot("enter submits · esc closes · N in the list submits many")
+            yield from self.foot("enter submits · ctrl+t looks first · esc closes · N in the list: many")
 
     def on_mount(self) -> None:
         """Ready to type or to paste."""
@@ -156,12 +186,16 @@ class Submit(Form[tuple[str, Any, Options]]):
         url = self._field.value.strip()
         self._duplicate = None
         self._rest.cancel()
+        if self._trouble and url == self._text:
+            return
         if not url:
             self.say("")
+        elif said := file_here(url):
+            self.say(*said)
         elif trouble := first_look(url):
             if len(url) > 7 or not "https://".startswith(url):
                 self.say(f"✗ {trouble}", "error")
-        elif not (self._trouble and url == self._text):
+        else:
             self.say("… checking")
             self._rest.ask()
 
@@ -191,10 +225,15 @@ class Submit(Form[tuple[str, Any, Options]]):
         self._submit(self._field.value.strip(), replace(self.options, force=True))
 
     def _submit(self, url: str, options: Options) -> None:
-        if trouble := first_look(url):
-            self.say(f"✗ {trouble}", "error")
+        said = file_here(url) or (f"✗ {trouble}" if (trouble := first_look(url)) else "", "error")
+        if said[0].startswith("✗"):
+            self.say(*said)
         else:
             self.answer(("submit", url, options))
+
+    def here(self) -> str:
+        """The line."""
+        return self._field.value.strip()
 
 
 def urls_in(text: str) -> list[tuple[int, str]]:
@@ -227,7 +266,7 @@ class SubmitMany(Form[tuple[list[str], Options]]):
         with self.box("New jobs"):
             yield note("One address a line; lines that begin with # are passed over.")
             yield self._area
-            yield from self.foot("ctrl+s submits · esc closes")
+            yield from self.foot("ctrl+s submits · ctrl+t looks at a line · esc closes")
 
     def on_resize(self) -> None:
         """What is said about the lines, the options and the keys stay visible."""
@@ -289,6 +328,10 @@ class SubmitMany(Form[tuple[list[str], Options]]):
         lines = ["  ".join(part for part in parts if part) + ("  … checking" if checking else "")]
         lines += [f"  line {number}: {reason}" for number, reason in bad[:3]]
         self.say("\n".join(lines), "error" if bad else "success" if new else "")
+
+    def here(self) -> str:
+        """The line with the cursor."""
+        return self._area.document.get_line(self._area.cursor_location[0]).strip()
 
     def action_submit(self) -> None:
         """Submit every line that can be one."""
