@@ -18,7 +18,7 @@ from z2d.wire import errors
 
 FRAME = 5
 """Lines of the box that are not the view: its borders, the URL, the keys."""
-HIGHEST = 18
+HIGHEST = 12
 
 
 class Probing(Dialog[bool]):

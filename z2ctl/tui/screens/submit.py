@@ -164,7 +164,7 @@ class Submit(Form[tuple[str, Any, Options]]):
     def compose(self) -> ComposeResult:
         """The line and what is said about it."""
         with self.box("New job"):
-            yield note("The address of a video or of a page with one, or a file of this machine:")
+            yield note("The address of a video or of a page with one, or a file:")
             yield self._field
             yield from self.foot("enter submits · ctrl+t looks first · esc closes · N in the list: many")
 
