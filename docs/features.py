@@ -42,13 +42,14 @@ _OF_JOBS = (
         "submit a file of this machine",
         ("POST /api/uploads",),
         ("submit", "run"),
-        why="The dashboard's forms take addresses; a file is best named where the shell completes its path.",
+        ("list.new", "list.many"),
+        ("submit",),
     ),
     Feature(
         "look at a URL before it is queued",
         ("POST /api/probe",),
         ("probe",),
-        why="The dashboard's forms say slips and duplicates at once; asking the site takes up to a minute.",
+        ("list.probe",),
     ),
     Feature("profiles", ("GET /api/profiles",), ("profiles",), screens=("options",)),
     Feature("list, filter and sort jobs", ("GET /api/jobs",), ("list",), ("list.search", "list.sort"), ("dashboard",)),
@@ -89,12 +90,18 @@ _OF_JOBS = (
         ("retry",),
         ("list.retry", "list.retry.from", "detail.retry", "detail.retry.from"),
     ),
-    Feature("change priority and tags", (f"PATCH {_JOB}",), ("edit",), ("list.edit", "detail.edit", "queue.edit")),
+    Feature(
+        "change priority, tags and options", (f"PATCH {_JOB}",), ("edit",), ("list.edit", "detail.edit", "queue.edit")
+    ),
     Feature(
         "move in the queue",
         (f"POST {_JOB}/move",),
         ("move",),
-        tuple(f"{place}.move.{end}" for place in ("list", "detail", "queue") for end in ("first", "last")),
+        (
+            *(f"{place}.move.{end}" for place in ("list", "detail", "queue") for end in ("first", "last")),
+            "queue.move.up",
+            "queue.move.down",
+        ),
     ),
 )
 
