@@ -18,6 +18,7 @@ from tests.tui.fake_api import EPOCH, FakeApi, at, rich_detail, serving
 from tests.tui.snapshots import looks_as_before
 from tests.tui.test_retrying import retrying
 from tests.tui.test_targets import four
+from z2ctl.tui.screens.options import OptionsForm
 from z2ctl.tui.settings import Settings
 from z2ctl.tui.widgets.top import own_version
 
@@ -98,6 +99,9 @@ def waiting(fake: FakeApi) -> None:
 
 async def chosen(pilot: Pilot[int]) -> None:
     await shows(pilot, "enter accepts")
+    form = pilot.app.screen
+    assert isinstance(form, OptionsForm)
+    await eventually(lambda: len(form.profile.values) == 2, what="the profiles")
     await pilot.press("l", "down", "down", *"2h", "down", "y", "down", "space")
     await shows(pilot, "lectures", "✗ hold has")
 
