@@ -255,7 +255,7 @@ async def test_statistics_and_versions(seeded: World) -> None:
     assert version == {
         "version": "0.1.0",
         "api": 1,
-        "schema": 2,
+        "schema": 1,
         "yt_dlp": ytdlp_version(),  # read anew each time: it may be updated while the daemon runs
         "ffmpeg": "7.1",
         "postgresql": "15.18",

@@ -24,6 +24,7 @@ from z2d.daemon import diagnosis
 from z2d.daemon.diagnosis import Diagnosis
 from z2d.store import health
 from z2d.store.database import Database
+from z2d.store.migrations import SCHEMA_VERSION
 from z2d.wire.service import Finding
 
 __all__ = ["folder"]
@@ -46,7 +47,7 @@ async def test_a_machine_in_order(db: Database, tmp_path: Path) -> None:
     found = await look(db, settings(tmp_path, speech="off"))
     wrong = {name: one for name, one in found.items() if one.state == "wrong"}
     assert not wrong
-    assert found["database"].detail == "answers, schema 1"
+    assert found["database"].detail == f"answers, schema {SCHEMA_VERSION}"
     assert found["pooler"].state == found["clock"].state == found["publishing"].state == "ok"
 
 

@@ -20,6 +20,7 @@ from tests.daemon.running import z2d
 from tests.support import eventually, eventually_sync, short_tmp
 from z2d.postgres import processes
 from z2d.postgres.server import EmbeddedPostgres
+from z2d.store.migrations import SCHEMA_VERSION
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_a_whole_life(folder: Path, manager: socket.socket) -> None:
             status, health = own.get("/readyz")
             assert (status, health["status"]) == (200, "ok")
             status, version = own.get("/api/version")
-            assert version["schema"] == 1
+            assert version["schema"] == SCHEMA_VERSION
             assert version["postgresql"].startswith("18.") or version["postgresql"]
             assert manager.recv(1000) == b"WATCHDOG=1"
             for pid in children(own.process.pid):
@@ -181,7 +182,7 @@ def test_a_database_is_migrated_by_itself(folder: Path, empty_dsn: str) -> None:
     for _ in range(2):
         with z2d(folder, "migrate", Z2_DATABASE_URL=empty_dsn) as own:
             assert own.ends() == 0
-    assert own.words().count("the database has schema version 2") == 2
+    assert own.words().count(f"the database has schema version {SCHEMA_VERSION}") == 2
 
 
 async def test_a_worker_alone_signs_on_and_off(folder: Path, dsn: str) -> None:

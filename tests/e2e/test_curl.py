@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.harness import Daemon
 from tests.site import Site
+from tests.support import eventually_sync
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
 
@@ -64,7 +65,8 @@ def test_the_whole_work_by_curl(ways: dict[str, Curl], site: Site, daemon: Daemo
     status, detail = curl(f"/api/jobs/{job['id']}")
     assert (status, detail["status"]) == (200, "COMPLETED")
     assert curl("/api/jobs?status=COMPLETED")[1]["total"] == 1
-    assert curl("/api/stats")[1]["counts"]["COMPLETED"] == 1
+    # the numbers may be some seconds old
+    eventually_sync(lambda: curl("/api/stats")[1]["counts"]["COMPLETED"] == 1, what="the job in the statistics")
     assert "fellow Americans" in curl(f"/api/jobs/{job['id']}/transcript?format=txt")[1]
     assert curl(f"/api/jobs/{job['id']}/logs?limit=5")[1]["items"][0]["seq"] == 1
     assert curl(f"/api/jobs/{job['id']}", "-X", "DELETE")[1]["code"] == "already_finished"

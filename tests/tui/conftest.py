@@ -26,7 +26,12 @@ from z2ctl.tui.widgets.job_table import JobTable
 
 ROUNDS = 3
 """A key passes the app, the screen and the widget, each with a queue of its own."""
-SIZES = [(60, 15), (80, 24), (120, 40), (200, 60)]
+SIZES = [
+    pytest.param((60, 15), marks=pytest.mark.slow),
+    (80, 24),
+    (120, 40),
+    pytest.param((200, 60), marks=pytest.mark.slow),
+]
 Open = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
 
 

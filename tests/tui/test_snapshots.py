@@ -97,17 +97,26 @@ def waiting(fake: FakeApi) -> None:
     retrying(fake, 243, 840)
 
 
-async def chosen(pilot: Pilot[int]) -> None:
+async def options_there(pilot: Pilot[int]) -> None:
     await shows(pilot, "enter accepts")
     form = pilot.app.screen
     assert isinstance(form, OptionsForm)
     await eventually(lambda: len(form.profile.values) == 2, what="the profiles")
+
+
+async def chosen(pilot: Pilot[int]) -> None:
+    await options_there(pilot)
     await pilot.press("l", "down", "down", *"2h", "down", "y", "down", "space")
     await shows(pilot, "lectures", "✗ hold has")
 
 
+async def lanes_slip(pilot: Pilot[int]) -> None:
+    await shows(pilot, "Lanes        transcript 0 of 1")
+    await pilot.press("L", *" x", "enter")
+
+
 async def named(pilot: Pilot[int]) -> None:
-    await shows(pilot, "enter accepts")
+    await options_there(pilot)
     await pilot.press(
         *["down"] * 5, *"talks", "down", *"max_height=720 nope", "down", "y", "down", *"0", "down", "down", "("
     )
@@ -157,7 +166,7 @@ SHOTS = (
     Shot("submit-options", (LEAST, SMALL), ("n", "ctrl+o"), then=chosen),
     Shot("submit-options-list", (LEAST, SMALL, NORMAL), ("n", "ctrl+o"), then=named),
     Shot("submit-looked-at", (LEAST, SMALL), then=looked),
-    Shot("queue-lanes-slip", keys=("Q", "L", *" x", "enter")),
+    Shot("queue-lanes-slip", keys=("Q",), then=lanes_slip),
     Shot("targets", (SMALL, NORMAL), ("D",), then=lambda pilot: shows(pilot, "✗ news"), before=four),
     Shot("job-running", (SMALL, NORMAL), then=opened(249)),
     Shot("job-failed", then=opened(232)),
