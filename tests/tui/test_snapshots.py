@@ -164,7 +164,7 @@ SHOTS = (
     Shot("submit-slip", keys=("n", *"notaurl")),
     Shot("submit-many", (SMALL, NORMAL), then=paste("https://a.example/1\nhttps://a.example/2\nno\nhttps://private.x/")),
     Shot("submit-options", (LEAST, SMALL), ("n", "ctrl+o"), then=chosen),
-    Shot("submit-options-list", (LEAST, SMALL, NORMAL), ("n", "ctrl+o"), then=named),
+    Shot("submit-options-list", (SMALL, NORMAL), ("n", "ctrl+o"), then=named),
     Shot("submit-looked-at", (LEAST, SMALL), then=looked),
     Shot("queue-lanes-slip", keys=("Q",), then=lanes_slip),
     Shot("targets", (SMALL, NORMAL), ("D",), then=lambda pilot: shows(pilot, "✗ news"), before=four),
