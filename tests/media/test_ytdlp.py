@@ -182,7 +182,8 @@ async def test_a_warm_program_that_was_killed_costs_no_job(job: Job, site: Site,
         await job.extract(site.url("/file.mp4"))
         for pid in sorted(marked(job.yt._children._installation))[victims]:
             os.kill(pid, signal.SIGKILL)
-        both = await asyncio.gather(*(job.extract(site.url("/file.mp4")) for _ in range(2)))
+        jobs = [Job(job.yt, job.folder / name) for name in ("one", "other")]
+        both = await asyncio.gather(*(one.extract(site.url("/file.mp4")) for one in jobs))
         assert all(one["id"] for one in both)
 
 
