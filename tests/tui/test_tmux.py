@@ -261,9 +261,10 @@ def test_the_daemon_goes_and_comes_back_with_no_line_missing(world: tuple[Daemon
 
 
 def test_copying_works_in_tmux_as_it_comes(world: tuple[Daemon, Site]) -> None:
-    daemon, _ = world
+    daemon, site = world
+    daemon.z2ctl("submit", site.url("/audio.mp3"))
     with in_tmux(daemon, (80, 24)) as tmux:
-        tmux.shows("● live", "AGE", within=40)
+        tmux.shows("● live", "AGE", "audio", within=40)
         tmux.press("y")
         tmux.shows("Copied the url to tmux's buffer")
         assert tmux("show-buffer").startswith("http://127.0.0.1:")
