@@ -62,6 +62,7 @@ def test_bars_and_a_log_cost_at_most_twenty_kilobytes_a_second(socket: Path, tmp
     options = ("--bars", "2", "--rate", "2", "--lines", "2")
     with fake_daemon(socket, *options), dashboard_on(socket, (120, 40), home=tmp_path) as terminal:
         terminal.shows("live", 30)
+        terminal.shows("Unreasonable", 30)  # the list is there: keys move in it
         terminal.press("jjjj")
         terminal.shows("fragment", 10)
         time.sleep(2.0)
