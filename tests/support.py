@@ -81,3 +81,11 @@ def short_tmp() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def session_of(pid: int) -> int | None:
+    """The session of a process; None when the process is gone."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tests import site_media
 from tests.site import Site
+from tests.support import session_of
 from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.process import marked
 from z2d.media.ytdlp import FetchLimits, Progress, YtDlp
@@ -20,13 +20,6 @@ from z2d.wire.jobs import JobOptions, LogLevel
 from z2d.wire.lists import Listing
 
 LIMITS = FetchLimits(disk_reserve_bytes=1 << 20, stall_window_s=20, socket_timeout_s=10, memory_bytes=1 << 30)
-
-
-def session_of(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return None
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.media.conftest import LIMITS, Job, session_of
+from tests.media.conftest import LIMITS, Job
 from tests.site import Site
-from tests.support import ROOT, eventually, fixture
+from tests.support import ROOT, eventually, fixture, session_of
 from z2d.media.faults import MediaFault
 from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.process import marked

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from tests.support import ROOT, eventually
+from tests.support import ROOT, eventually, session_of
 from z2d.analysis.models import LanguageModel
 from z2d.bus import Bus
 from z2d.media import process
@@ -188,7 +188,7 @@ def at_work(state_dir: Path) -> list[int]:
     """What runs for jobs of this installation: all but the programs that fork yt-dlp's children, and their leashes."""
     found = leftovers(state_dir)
     forks = {pid for pid in found if {b"-m z2d.media.ytdlp_child", b"leash.py"} <= _words_of(pid)}
-    return [pid for pid in found if _session_of(pid) not in forks | {None}]
+    return [pid for pid in found if session_of(pid) not in forks | {None}]
 
 
 def _words_of(pid: int) -> set[bytes]:
@@ -197,13 +197,6 @@ def _words_of(pid: int) -> set[bytes]:
     except OSError:
         return set()
     return {word for word in (b"-m z2d.media.ytdlp_child", b"leash.py") if word in words}
-
-
-def _session_of(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return None
 
 
 async def _main(dsn: str, state_dir: Path, lease_s: float) -> None:
