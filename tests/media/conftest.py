@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
 from tests import site_media
 from tests.site import Site
-from tests.support import session_of
+from tests.support import eventually, session_of
 from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.process import marked
 from z2d.media.ytdlp import FetchLimits, Progress, YtDlp
@@ -22,17 +23,32 @@ from z2d.wire.lists import Listing
 LIMITS = FetchLimits(disk_reserve_bytes=1 << 20, stall_window_s=20, socket_timeout_s=10, memory_bytes=1 << 30)
 
 
-@pytest.fixture
-def installation() -> str:
-    return f"test-{uuid4().hex}"
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of this folder share an event loop, and with it the programs that take long to load."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="package"), append=False)
+
+
+def new_ffmpeg() -> Ffmpeg:
+    """An ffmpeg whose processes, and those of its yt-dlp, are told from all others."""
+    return Ffmpeg(site_media.ffmpeg(), f"test-{uuid4().hex}")
+
+
+def new_ytdlp(ffmpeg: Ffmpeg, *, kind: type[YtDlp] = YtDlp, allow_private: bool = False) -> YtDlp:
+    """A yt-dlp that is loaded when it is first needed."""
+    return kind(
+        installation=ffmpeg.installation, ffmpeg=ffmpeg, allow_private=allow_private, limits=LIMITS, ahead=False
+    )
 
 
 @pytest.fixture
-def ffmpeg(installation: str) -> Ffmpeg:
-    return Ffmpeg(site_media.ffmpeg(), installation)
+def ffmpeg() -> Ffmpeg:
+    return new_ffmpeg()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="package")
 async def site() -> AsyncIterator[Site]:
     async with Site() as site:
         yield site
@@ -83,13 +99,20 @@ class Job:
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if not path.is_dir())
 
 
-@pytest.fixture
-async def job(ffmpeg: Ffmpeg, tmp_path: Path) -> AsyncIterator[Job]:
-    """A job that may use loopback."""
-    options = {"installation": ffmpeg.installation, "ffmpeg": ffmpeg, "limits": LIMITS, "ahead": False}
-    async with YtDlp(allow_private=True, **options) as yt:
-        yield Job(yt, tmp_path)
-    assert marked(ffmpeg.installation) == []
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def yt() -> AsyncIterator[YtDlp]:
+    """A yt-dlp that may use loopback; one for many tests, because it takes most of a second to load."""
+    async with new_ytdlp(new_ffmpeg(), allow_private=True) as yt:
+        yield yt
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def job(yt: YtDlp, tmp_path: Path) -> AsyncIterator[Job]:
+    """A job that may use loopback; nothing of it runs any more when the test has ended."""
+    job = Job(yt, tmp_path)
+    yield job
+    yt.limits = LIMITS
+    await eventually(lambda: job.processes() == [], within=5, what="the end of what ran for the job")
 
 
 class PublicLoopback(YtDlp):
@@ -103,8 +126,22 @@ class PublicLoopback(YtDlp):
     )
 
 
-@pytest.fixture
-async def guarded(ffmpeg: Ffmpeg, tmp_path: Path) -> AsyncIterator[Job]:
-    """A job that may not use private networks, except that 127.0.0.1 counts as public."""
-    async with PublicLoopback(installation=ffmpeg.installation, ffmpeg=ffmpeg, limits=LIMITS, ahead=False) as yt:
+@pytest_asyncio.fixture(loop_scope="package")
+async def lonely(ffmpeg: Ffmpeg, tmp_path: Path) -> AsyncIterator[Job]:
+    """A job with a yt-dlp of its own, which may use loopback too."""
+    async with new_ytdlp(ffmpeg, allow_private=True) as yt:
         yield Job(yt, tmp_path)
+    assert marked(ffmpeg.installation) == []
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def guarded_yt() -> AsyncIterator[YtDlp]:
+    """The yt-dlp of `guarded`."""
+    async with new_ytdlp(new_ffmpeg(), kind=PublicLoopback) as yt:
+        yield yt
+
+
+@pytest.fixture
+def guarded(guarded_yt: YtDlp, tmp_path: Path) -> Job:
+    """A job that may not use private networks, except that 127.0.0.1 counts as public."""
+    return Job(guarded_yt, tmp_path)

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from tests.media.conftest import LIMITS, Job
+from tests.media.conftest import LIMITS, Job, new_ffmpeg, new_ytdlp
 from tests.proxy import Proxy
 from tests.site import Site
 from tests.support import fixture
 from z2d.media.access import Access
 from z2d.media.faults import MediaFault
-from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.ytdlp import YtDlp
 from z2d.wire.jobs import JobOptions, LogLevel
 from z2d.wire.reasons import ErrorClass
@@ -24,11 +24,17 @@ CANARY = "canary-91c4"
 LOGIN = f"somebody:{CANARY}"
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def fenced_yt() -> AsyncIterator[YtDlp]:
+    """The yt-dlp of `fenced`."""
+    async with new_ytdlp(new_ffmpeg()) as yt:
+        yield yt
+
+
 @pytest.fixture
-async def fenced(ffmpeg: Ffmpeg, tmp_path: Path) -> AsyncIterator[Job]:
+def fenced(fenced_yt: YtDlp, tmp_path: Path) -> Job:
     """A job that may not use private networks: 127.0.0.1 is one."""
-    async with YtDlp(installation=ffmpeg.installation, ffmpeg=ffmpeg, limits=LIMITS, ahead=False) as yt:
-        yield Job(yt, tmp_path)
+    return Job(fenced_yt, tmp_path)
 
 
 def told(job: Job) -> str:

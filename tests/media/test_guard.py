@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import pytest
+import pytest_asyncio
 
 from tests.media.conftest import Job
 from tests.site import Site
@@ -16,7 +17,7 @@ from z2d.media.ytdlp import YtDlp
 from z2d.wire.reasons import ErrorClass
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="package")
 async def private() -> AsyncIterator[Site]:
     """A server that must not be reached: on loopback too, but at an address that counts as private."""
     async with Site("127.0.0.2") as site:

@@ -221,9 +221,10 @@ async def test_an_atom_feed_with_white_space_before_it_is_read(job: Job, site: S
 
 @pytest.mark.timeout(180)
 async def test_a_video_of_a_youtube_list_is_one_video_unless_the_list_is_asked_for(
-    job: Job, monkeypatch: pytest.MonkeyPatch
+    lonely: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real extractor against pages of its site on loopback."""
+    job = lonely  # the authority stands in the environment in which yt-dlp is loaded
     clips = [Clip("goodvideo01"), Clip("goodvideo02", title="Second")]
     url = f"https://www.youtube.com/watch?v={clips[0].id}&list=PL0123456789ABCDEF&index=1"
     async with Youtube(*clips) as tube:

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
 from tests.support import eventually
 from z2d.media.leash import session_members
@@ -47,7 +48,7 @@ def installation() -> str:
     return f"test-{uuid4().hex}"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="package")
 async def nursery(installation: str) -> AsyncIterator[Nursery]:
     found = await Nursery.start(ARGV, installation=installation)
     try:
