@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.support import ROOT, eventually_sync
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -71,7 +73,10 @@ class Terminal:
 
     def shows(self, words: str, within: float = 10.0) -> None:
         """Wait until the words were written in one go."""
-        eventually_sync(lambda: words.encode() in self.output, within, what=f"{words!r} on the terminal")
+        try:
+            eventually_sync(lambda: words.encode() in self.output, within, what=f"{words!r} on the terminal")
+        except pytest.fail.Exception as failed:
+            raise AssertionError(f"{failed}; it was told {bytes(self.output[-4000:])!r}") from None
 
     def quiet(self, seconds: float = 0.7, within: float = 15.0) -> None:
         """Wait until nothing was written for a while."""
