@@ -10,7 +10,7 @@ AT_ONCE ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 # the tests start hundreds of processes: each would compile z2 anew where Python is told to keep no bytecode
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-all whisper-test check format docs pictures bench wheel deb systemd-test constraints clean
+.PHONY: help run test test-all whisper-test check format docs pictures bench bench-scale wheel deb systemd-test constraints clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: $(READY)  ## what z2 costs: the daemon, short jobs, many URLs at once, th
 	@$(BIN)/python -m bench.logs
 	@$(BIN)/python -m bench.analysis_speed
 	@$(BIN)/python -m bench.segmentation
+
+bench-scale: $(READY) ## a million jobs against a thousand: submitting, every list, statistics (4 minutes, 2 GB of disk)
+	@$(BIN)/python -m bench.scale
 
 wheel: $(READY)  ## what pip and pipx install, in dist/
 	@rm -f dist/z2-*.whl && $(BIN)/python -m hatchling build -t wheel

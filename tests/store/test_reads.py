@@ -172,6 +172,21 @@ async def test_statistics_are_exact_and_survive_folding(db: Database) -> None:
     assert (await reads.page(db, ListQuery(status=[JobStatus.FAILED]))).total == 8
 
 
+async def test_folding_writes_only_what_has_changed(db: Database) -> None:
+    """A library of some years has thousands of these rows, and this happens every minute."""
+    rows = "SELECT status, jobs, xmin::text FROM job_counts ORDER BY status"
+    await many(db)
+    await upkeep(db)
+    before = await db.fetch(rows)
+    await upkeep(db)
+    assert await db.fetch(rows) == before
+    await job(db)
+    await upkeep(db)
+    after = await db.fetch(rows)
+    assert {row["status"] for row in after if row not in before} == {"QUEUED"}
+    assert sum(row["jobs"] for row in after) == sum(row["jobs"] for row in before) + 1
+
+
 async def test_statistics_of_nothing(db: Database) -> None:
     found = await stats(db)
     assert (found.total, found.success_rate, found.days, found.duration.avg_ms) == (0, None, [], None)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from z2d.store.collections import sweep
 from z2d.store.database import Database
 
+# only where something was appended: a library of years has thousands of rows, and an idle one is to write nothing
 _FOLD_COUNTS = """
-    WITH taken AS (DELETE FROM job_counts RETURNING status, day, jobs, bytes)
+    WITH grown AS (SELECT status, day FROM job_counts GROUP BY status, day HAVING count(*) > 1),
+    taken AS (
+        DELETE FROM job_counts c USING grown g WHERE c.status = g.status AND c.day IS NOT DISTINCT FROM g.day
+        RETURNING c.status, c.day, c.jobs, c.bytes
+    )
     INSERT INTO job_counts
     SELECT status, day, sum(jobs), sum(bytes) FROM taken GROUP BY status, day HAVING sum(jobs) <> 0 OR sum(bytes) <> 0
 """
