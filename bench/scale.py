@@ -176,7 +176,8 @@ async def main() -> None:
                 size = await db.fetchval("SELECT pg_size_pretty(pg_database_size(current_database()))")
                 print(f"{jobs:,} jobs stored in {time.perf_counter() - began:.0f} s, {size}")
                 libraries.append(Library(db, jobs))
-            await measure(*libraries, rounds=given.rounds)
+            few, many = libraries
+            await measure(few, many, given.rounds)
 
 
 if __name__ == "__main__":
