@@ -8,13 +8,11 @@ import click
 
 from z2ctl import text
 from z2ctl.cli import many
-from z2ctl.cli.app import REFUSED, App, leave
+from z2ctl.cli.app import App
 from z2ctl.cli.output import Cell, say
 from z2ctl.cli.parameters import JOB_ID, json_option
 from z2ctl.client import Json
 from z2ctl.origin import Facts, analysis_origin
-
-AT_ONCE_S = 180.0  # a thousand jobs take their time
 
 
 @click.command("analyze")
@@ -51,24 +49,11 @@ def analyze_command(
     """
     if bool(job_ids) == (condition is not None):
         raise click.UsageError("Give either ids or --filter.")
-    client = app.client
-    client.timeout = AT_ONCE_S
     asked: dict[str, Any] = {"priority": priority, "dry_run": dry_run}
     asked |= {"ids": list(dict.fromkeys(job_ids))} if job_ids else {"filter": condition}
     asked |= {"language": language} if language else {}
     asked |= {"analysis": analysis} if analysis else {}
-    after, done, refused = 0, 0, 0
-    while True:
-        answer = client.analyze(**asked, **({"after": after} if after else {}))
-        done, refused = done + len(answer["done"]), refused + len(answer["refused"])
-        many.tell(app, answer)
-        after = answer["next_after"] or 0
-        if not after:
-            break
-    if app.out.terminal and not app.out.as_json:
-        say(f"{text.plural(done, 'job')} {'would be' if dry_run else 'will be'} analysed again.")
-    if refused:
-        leave(REFUSED)
+    many.by_pages(app, app.client.analyze, asked, "analysed again")
 
 
 def show_analyses(app: App, analyses: list[Json]) -> None:

@@ -8,13 +8,11 @@ import click
 
 from z2ctl import text
 from z2ctl.cli import many
-from z2ctl.cli.app import REFUSED, App, complain, leave
-from z2ctl.cli.output import Cell, Column, Page, say
+from z2ctl.cli.app import App, complain, leave
+from z2ctl.cli.output import Cell, Column, Page
 from z2ctl.cli.parameters import JOB_ID, json_option
 from z2ctl.client import Json
 from z2d.wire import errors
-
-AT_ONCE_S = 180.0  # a thousand jobs take their time
 
 
 @click.command("publish")
@@ -47,8 +45,9 @@ def publish_command(
     if dry_run and not by_filter:
         raise click.UsageError("--dry-run goes with --filter or --failed.")
     if by_filter:
-        asked = {"filter": condition or "", "failed": failed, "force": force, "dry_run": dry_run}
-        _many(app, asked | ({"target": target} if target is not None else {}))
+        asked: dict[str, Any] = {"filter": condition or "", "failed": failed, "force": force, "dry_run": dry_run}
+        asked |= {"target": target} if target is not None else {}
+        many.by_pages(app, app.client.publish_many, asked, "published again")
     else:
         _each(app, job_ids, target, force)
 
@@ -74,24 +73,6 @@ def _each(app: App, job_ids: tuple[int, ...], target: str | None, force: bool) -
                 app.out.fields([job_id, *(one.get(name) for name in ("target", "event", "status", "remote_url"))])
     if failed:
         leave(failed)
-
-
-def _many(app: App, asked: dict[str, Any]) -> None:
-    """Page by page; what refuses is said, and gives the exit code."""
-    client = app.client
-    client.timeout = AT_ONCE_S
-    after, done, refused = 0, 0, 0
-    while True:
-        answer = client.publish_many(**asked, **({"after": after} if after else {}))
-        done, refused = done + len(answer["done"]), refused + len(answer["refused"])
-        many.tell(app, answer)
-        after = answer["next_after"] or 0
-        if not after:
-            break
-    if app.out.terminal and not app.out.as_json:
-        say(f"{text.plural(done, 'job')} {'would be' if asked['dry_run'] else 'will be'} published again.")
-    if refused:
-        leave(REFUSED)
 
 
 @click.command("targets")
