@@ -14,9 +14,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from z2d.config import Settings
+from z2d.daemon.speech import engine_of
 from z2d.daemon.trouble import DaemonTrouble
 from z2d.media.installed import ytdlp_version
-from z2d.speech.choice import choose
 from z2d.store import health
 from z2d.store.database import Database
 from z2d.wire.errors import DatabaseUnavailable
@@ -195,13 +195,7 @@ def _ytdlp(version: str, now: datetime) -> Finding:
 
 def _speech(settings: Settings) -> Finding:
     why = "Videos without captions get their transcript from it."
-    engine = choose(
-        settings.speech,
-        url=settings.speech_url,
-        model=settings.speech_model,
-        model_dir=settings.speech_model_dir,
-        key_file=settings.speech_key_file,
-    )
+    engine = engine_of(settings)
     if settings.speech == "off":
         return Finding(name="speech to text", state="ok", detail="switched off", why=why)
     if trouble := engine.trouble(None):
