@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -251,3 +252,32 @@ def test_no_damage_to_a_real_file_makes_the_reader_raise() -> None:
             for cut in range(0, len(data), 997):
                 read(data[:cut] + data[cut + 13 :], path.suffix[1:])
                 read(data[cut:], path.suffix[1:])
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<tt>" + "<p>" * 60_000,
+        "<tt>" + "<p " * 60_000,
+        "<tt><p " + "a" * 60_000 + ">x</p>",
+        "<timedtext><p t='1' d='2'>hello" + "<s>" * 60_000 + "</p>",
+        "<tt><p begin='1s' end='2s'>" + "<" * 100_000 + "</p>",
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<" * 100_000,
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n<v" + " " * 60_000,
+        "1\n00:00:01,000 --> 00:00:02,000\n" + "{\\" * 60_000,
+    ],
+    ids=lambda text: text[:12].strip() + " ... " + text[-4:],
+)
+def test_a_hostile_file_is_read_in_the_time_its_size_takes(hostile: str) -> None:
+    began = time.process_time()
+    read(hostile.encode())
+    assert time.process_time() - began < 2, "no other thread of the daemon runs while a pattern searches"
+
+
+def test_a_cue_of_endless_lines_is_compared_in_the_time_its_size_takes() -> None:
+    shown = "\n".join("a" for _ in range(80_000))
+    again = "\n".join("b" if n == 14_999 else "a" for n in range(80_000))
+    data = f"WEBVTT\n\n00:01.000 --> 00:02.000\n{shown}\n<00:01.500>x\n\n00:02.000 --> 00:03.000\n{again}\n"
+    began = time.process_time()
+    read(data.encode())
+    assert time.process_time() - began < 6

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -128,12 +128,14 @@ def _without_overlap(cues: list[Segment]) -> list[Segment]:
 
 # --- the XML formats: srv1 <text start dur>, srv3 <p t d> with <s t>, TTML <p begin end> ---
 
-# Read by pattern: these files are flat, often broken, and a pattern knows no entities that explode.
-_ELEMENT = re.compile(r"<(?:\w+:)?(text|p)\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?\1\s*>)", re.DOTALL)
-_ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_SPAN = re.compile(r"<s\b([^>]*)>(.*?)</s\s*>", re.DOTALL)
-_BREAK = re.compile(r"<(?:\w+:)?br\b[^>]*>", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+# Read by pattern: these files are flat, often broken, and a pattern knows no entities that explode. No pattern here
+# looks beyond the next "<": one that searches the rest of the file from each of a million tags holds up the whole
+# daemon, because no other thread runs while it does.
+_EDGE = re.compile(r"<(/?)(?:\w+:)?(text|p)\b([^<>]*)>")
+_ATTRIBUTE = re.compile(r"""(?<![\w:])([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_SPAN = re.compile(r"<s\b([^<>]*)>([^<]*)</s\s*>")
+_BREAK = re.compile(r"<(?:\w+:)?br\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
 _CLOCK = re.compile(r"(\d{1,9}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,9})|:(\d{1,6}))?$")
 _OFFSET = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(h|ms|m|s|f|t)$")
 _TIMING = {
@@ -147,7 +149,7 @@ def _read_xml(text: str) -> list[Segment]:
     srv3 = "<timedtext" in head
     clock = _TtmlClock(head)
     cues = []
-    for kind, attributes, body in _ELEMENT.findall(text):
+    for kind, attributes, body in _elements(text):
         named = {name.rpartition(":")[2]: a or b for name, a, b in _ATTRIBUTE.findall(attributes)}
         if kind == "text" or srv3:
             unit = 1000 if kind == "text" else 1
@@ -163,6 +165,19 @@ def _read_xml(text: str) -> list[Segment]:
             words = _spans(body, start) if srv3 else []
             cues.append(Segment(start_ms=start, end_ms=max(start, end), text=said, words=words))
     return _without_overlap(cues) if "<transcript" in head or any(cue.words for cue in cues) else cues
+
+
+def _elements(text: str) -> Iterator[tuple[str, str, str]]:
+    """Kind, attributes and content of each element that holds text; one that is not closed is none."""
+    opened: tuple[str, str, int] | None = None
+    for edge in _EDGE.finditer(text):
+        closes, kind, attributes = edge.groups()
+        if closes:
+            if opened is not None and opened[0] == kind:
+                yield kind, opened[1], text[opened[2] : edge.start()]
+                opened = None
+        elif not attributes.endswith("/") and (opened is None or kind == opened[0]):
+            opened = kind, attributes, edge.end()
 
 
 def _spans(body: str, start: int) -> list[Word]:

@@ -19,14 +19,16 @@ from z2d.wire.library import Segment, Word
 _CLOCK = r"(?:(\d{1,9}):)?(\d{1,3}):(\d{1,2})[.,](\d{1,3})"
 _TIMING = re.compile(rf"^\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?$")
 _INLINE_TIME = re.compile(r"<(?:(\d{1,9}):)?(\d{1,3}):(\d{1,2})[.,](\d{1,3})>")
-_TAG = re.compile(r"<[^>\n]*>")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]*)>")
-_OVERRIDE = re.compile(r"\{\\[^}\n]*\}")
+# none of these looks beyond the next bracket, or a line full of brackets would take for ever
+_TAG = re.compile(r"<[^<>\n]*>")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s([^<>]*)>")
+_OVERRIDE = re.compile(r"\{\\[^{}\n]*\}")
 _NOT_SHOWN = re.compile(r"^(NOTE|STYLE|REGION)(\s|$)")
 _COUNTER = re.compile(r"^\d{1,9}$")
 
 _CONTIGUOUS_MS = 100
 _ROLLING_SHARE = 0.3
+_MOST_CARRIED = 100  # lines that one cue takes over from the one before it; a screen holds fewer
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _carried_over(before: _Cue, cue: _Cue) -> int:
     shown = [line.text for line in before.lines]
     old = [line.text for line in cue.lines]
     new_from = next((n for n, line in enumerate(cue.lines) if line.words), len(old))
-    for length in range(min(len(shown), new_from), 0, -1):
+    for length in range(min(len(shown), new_from, _MOST_CARRIED), 0, -1):
         if old[:length] == shown[-length:]:
             return length
     return 0
