@@ -11,11 +11,13 @@ import asyncpg
 import pytest
 
 from tests.support import eventually, short_tmp
-from z2d.store import claims, health
+from z2d.store import claims, collections, database, health, stages
 from z2d.store.database import Database
 from z2d.wire.errors import DatabaseUnavailable
+from z2d.wire.jobs import StageName
+from z2d.wire.lists import ListEntry
 
-from .making import job, worker
+from .making import claimed, job, transcript, worker
 
 
 async def test_a_killed_connection_is_trouble_once_and_then_forgotten(db: Database, dsn: str) -> None:
@@ -40,6 +42,26 @@ async def test_nothing_waits_for_ever(db: Database) -> None:
         with pytest.raises(DatabaseUnavailable):
             await db.fetch("SELECT * FROM jobs")
     assert time.monotonic() - started < 12
+
+
+async def test_a_long_transcript_and_a_long_list_may_take_their_time(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each try ends like the one before, and the job runs for ever."""
+    monkeypatch.setattr(database, "COMMAND_S", 0.5)
+    monkeypatch.setattr(database, "STATEMENT_MS", 400)
+    async with Database.open(dsn) as db:
+        listing, talk = await claimed(db), await claimed(db)
+        await db.execute("CREATE FUNCTION dawdle() RETURNS trigger AS 'BEGIN PERFORM pg_sleep(0.8); RETURN NULL; END' "
+                         "LANGUAGE plpgsql")  # fmt: skip
+        for table in ("jobs", "transcript_segments"):
+            await db.execute(f"CREATE TRIGGER dawdle AFTER INSERT ON {table} EXECUTE FUNCTION dawdle()")
+        with pytest.raises(DatabaseUnavailable):
+            await job(db)
+        await stages.finish_stage(
+            db, talk, StageName.TRANSCRIPT, input_hash="h", artefacts=[], transcript=transcript("a", "b")
+        )
+        await collections.expand(db, listing, [ListEntry(url="https://l.example/1")])
+        assert await db.fetchval("SELECT count(*) FROM transcript_segments") == 2
+        assert await db.fetchval("SELECT count(*) FROM jobs WHERE parent_id = $1", listing.job_id) == 1
 
 
 async def test_a_transaction_is_all_or_nothing(db: Database) -> None:

@@ -22,7 +22,7 @@ from z2d.wire.lists import ListEntry
 CHILDREN_LATER = 10
 """By how much the priority of a child is lower than that of its list: what a person wants by itself comes first."""
 _TRIES = 3  # each is needed only if somebody submitted one of the entries in that very moment
-_SLOW_STATEMENT_MS = 15_000  # a thousand rows with all their triggers
+_SLOW_STATEMENT_S = 15.0  # a thousand rows with all their triggers
 
 
 async def expand(db: Database, claim: Claim, entries: Sequence[ListEntry]) -> JobStatus:
@@ -34,11 +34,11 @@ async def expand(db: Database, claim: Claim, entries: Sequence[ListEntry]) -> Jo
     """
     for _ in range(_TRIES):
         try:
-            async with db.transaction() as connection:
+            async with db.transaction(statement_s=_SLOW_STATEMENT_S) as connection:
                 return await _expand(connection, claim, entries)
         except asyncpg.UniqueViolationError:  # a twin of a child came up while that was queued again
             continue
-    async with db.transaction() as connection:
+    async with db.transaction(statement_s=_SLOW_STATEMENT_S) as connection:
         return await _expand(connection, claim, entries)
 
 
@@ -57,7 +57,6 @@ _WAIT = """
 """
 # Two lists that share entries would else wait for each other's rows.
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('z2 expands a list'))"
-_ALLOW_TIME = f"SET LOCAL statement_timeout = {_SLOW_STATEMENT_MS}"
 
 
 async def _expand(connection: Any, claim: Claim, entries: Sequence[ListEntry]) -> JobStatus:
@@ -66,7 +65,6 @@ async def _expand(connection: Any, claim: Claim, entries: Sequence[ListEntry]) -
         raise LeaseLost(f"job {claim.job_id} is no longer held by {claim.worker_id} under token {claim.run_token}")
     if unwanted:
         return await end_run(connection, claim.fence, JobStatus.QUEUED, reason=WaitReason.USER, attempt_used=False)
-    await connection.execute(_ALLOW_TIME)
     await connection.execute(_ONE_AT_A_TIME)
     rows = [_row(position, entry) for position, entry in enumerate(entries)]
     again = await _queue_again(connection, claim.job_id, [row["url"] for row in rows])

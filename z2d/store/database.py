@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -74,6 +75,20 @@ def session_settings(application: str) -> dict[str, str]:
         "jit": "off",  # every statement here is short: compiling it costs more than running it
         "timezone": "UTC",
     }
+
+
+class _Patient:
+    """A connection whose statements are waited for longer: what the server allows, the client has to allow too."""
+
+    def __init__(self, connection: Any, timeout_s: float) -> None:
+        self._connection, self._timeout_s = connection, timeout_s
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._connection, name)
+        return partial(found, timeout=self._timeout_s) if name in _STATEMENTS else found
+
+
+_STATEMENTS = frozenset({"execute", "executemany", "fetch", "fetchrow", "fetchval"})
 
 
 class PoolState(NamedTuple):
@@ -146,10 +161,17 @@ class Database:
             self._waiting -= 1
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Any]:
-        """One connection inside a transaction: commits at the end of the block, rolls back when it raises."""
+    async def transaction(self, *, statement_s: float | None = None) -> AsyncIterator[Any]:
+        """One connection inside a transaction: commits at the end of the block, rolls back when it raises.
+
+        `statement_s`: how long each of its statements may take, where they have more to do than usual.
+        """
         async with self.connection() as connection, connection.transaction():
-            yield connection
+            if statement_s is None:
+                yield connection
+            else:
+                await connection.execute(f"SET LOCAL statement_timeout = {round(statement_s * 1000)}")
+                yield _Patient(connection, statement_s + COMMAND_S)
 
     async def fetch(self, query: str, *args: Any) -> list[Any]:
         """All rows of `query`."""

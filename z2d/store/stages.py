@@ -28,7 +28,7 @@ from z2d.wire.library import Analysis, Artefact, FileKind, Metadata, Publication
 from z2d.wire.reasons import ErrorClass
 
 _DETAIL_LIMIT = 200
-_SLOW_STATEMENT_MS = 60_000  # a long transcript takes its time to be indexed
+_SLOW_STATEMENT_S = 60.0  # a long transcript takes its time to be indexed
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +139,9 @@ async def finish_stage(
     publications: Sequence[Publication] = (),
 ) -> None:
     """The stage is DONE with these results, all in one transaction; they replace what an earlier run had found."""
-    async with db.transaction() as connection:
+    async with db.transaction(statement_s=_SLOW_STATEMENT_S) as connection:
         if not await connection.fetchval(_GET_ON, *claim.fence):
             raise _lost(claim)
-        await connection.execute(_ALLOW_TIME)
         await save_files(connection, claim.job_id, stage, artefacts)
         if metadata is not None:
             await save_metadata(connection, claim.job_id, metadata)
@@ -163,8 +162,6 @@ def _size_of_media(artefacts: Sequence[Artefact]) -> int | None:
     sizes = [artefact.size_bytes for artefact in artefacts if artefact.kind is FileKind.MEDIA]
     return sum(sizes) if sizes else None
 
-
-_ALLOW_TIME = f"SET LOCAL statement_timeout = {_SLOW_STATEMENT_MS}"
 
 _SETTLE = """
     WITH held AS (
