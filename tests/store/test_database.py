@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from tests.support import eventually, short_tmp
-from z2d.store import claims, collections, database, health, stages
+from z2d.store import claims, collections, database, health, removal, stages
 from z2d.store.database import Database
 from z2d.wire.errors import DatabaseUnavailable
 from z2d.wire.jobs import StageName
@@ -137,3 +137,16 @@ async def test_a_frozen_server_answers_unavailable_within_six_seconds_and_comes_
                 return True
 
             await eventually(answers, what="the database is back")
+
+
+async def test_however_much_was_deleted_it_is_forgotten(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pieces that fit into the time of a statement; one that does not would stop the housekeeping for ever."""
+    monkeypatch.setattr(database, "STATEMENT_MS", 400)
+    async with Database.open(dsn) as db:
+        await db.execute(
+            "INSERT INTO jobs (url, deleted_at) SELECT 'u', now() - interval '9 d' FROM generate_series(1, 250)"
+        )
+        await db.execute("CREATE FUNCTION dawdle() RETURNS trigger AS 'BEGIN PERFORM pg_sleep(0.004); RETURN OLD; END' "
+                         "LANGUAGE plpgsql")  # fmt: skip
+        await db.execute("CREATE TRIGGER dawdle BEFORE DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION dawdle()")
+        assert await removal.forget(db, 86_400.0) == 250
