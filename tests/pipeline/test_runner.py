@@ -179,6 +179,25 @@ async def test_a_full_disk_waits_for_room(house: House) -> None:
     assert (end.reason, end.attempt_used, end.error_class) == (WaitReason.DISK_FULL, False, ErrorClass.DISK_FULL)
 
 
+async def test_a_disk_that_is_full_at_last_does_not_undo_the_job(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_right = house.folder.reconcile
+
+    def no_room(*args: Any, keep_downloads: bool, **more: Any) -> list[str]:
+        if not keep_downloads:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return put_right(*args, keep_downloads=keep_downloads, **more)
+
+    monkeypatch.setattr(house.folder, "reconcile", no_room)
+    run, end, stumbled = house.new_run(), None, None
+    while end is None:  # as the worker does it
+        try:
+            end = await run.proceed(stumbled)
+        except OSError as error:
+            stumbled = error
+    assert end == Completed(Outcome.FULL)
+    assert house.journal.said("could not be put in order")
+
+
 async def test_a_stage_has_a_deadline(house: House) -> None:
     async def hang(_: Work) -> None:
         await asyncio.Event().wait()

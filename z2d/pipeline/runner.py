@@ -280,8 +280,7 @@ class Run:
         """What a failure of the stage at hand means; None: the job goes on without the stage."""
         stage, fault = self._stages[self._position], translate(error)
         if fault.error_class is ErrorClass.UNKNOWN:
-            trace = traceback.format_exception(error)[-20:]
-            self._log(LogLevel.DEBUG, stage.name, "".join(trace).rstrip())
+            self._log(LogLevel.DEBUG, stage.name, "".join(traceback.format_exception(error)[-20:]).rstrip())
         verdict = None if fault.final else self._verdict(stage, fault)
         if verdict is not None:
             return await self._again(stage, fault, verdict)
@@ -337,10 +336,12 @@ class Run:
 
     async def _close(self) -> Completed:
         """Leave exactly what is claimed: a stage that ran anew may have replaced a file by one of another name."""
-        await self._write_manifest()
-        known = [artefact for artefacts in self._finished.values() for artefact in artefacts]
-        kept = self._still_needed()
-        await asyncio.to_thread(self._folder.reconcile, known, keep_downloads=False, kept=kept)
+        known, kept = [one for found in self._finished.values() for one in found], self._still_needed()
+        try:
+            await asyncio.to_thread(self._folder.reconcile, known, keep_downloads=False, kept=kept)
+            await self._write_manifest()
+        except OSError as error:  # a disk that is full at last does not undo what is in the library
+            self._log(LogLevel.WARNING, None, f"The job's folder could not be put in order: {error.strerror}.")
         if self._gaps:
             self._log(LogLevel.WARNING, None, "Finished, but not complete. " + " ".join(self._gaps))
             return Completed(Outcome.PARTIAL, gaps=tuple(self._gaps))
