@@ -91,6 +91,8 @@ async def test_no_spelling_of_a_private_address_gets_in(url: str) -> None:
         ("http://-a.example/", UrlInvalid),
         ("http://" + "a" * 64 + ".example/", UrlInvalid),
         ("http://8.8.8.8/" + "a" * 4096, UrlInvalid),
+        ("8.8.8.8/" + "a" * 4088, UrlInvalid),  # too long for the database once it has its scheme
+        ("https://www.youtube.com/playlist?list=" + "é" * 900, UrlInvalid),
         ("https://8.8.8.8/#__youtubedl_smuggle=%7B%22http_headers%22%3A1%7D", UrlInvalid),
         ("https://8.8.8.8/#%5F_youtubedl_smuggle=x", UrlInvalid),
         ("file:///etc/passwd", UrlScheme),

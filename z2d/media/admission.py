@@ -117,6 +117,13 @@ def identify(url: str, *, playlist: bool = False) -> Admitted:
 
 
 def _identified(parts: SplitResult, *, playlist: bool) -> Admitted:
+    found = _recognised(parts, playlist=playlist)
+    if len(found.url) > MAX_LENGTH:  # a scheme or an escape makes a URL longer than it was written
+        raise UrlInvalid(f"a URL has at most {MAX_LENGTH} characters in its full form")
+    return found
+
+
+def _recognised(parts: SplitResult, *, playlist: bool) -> Admitted:
     host = str(parts.hostname)
     clean = urlunsplit(parts)
     if (list_id := _list_of(parts)) and (playlist or not _names_video(parts)):
