@@ -336,3 +336,16 @@ async def test_hostile_words_of_a_list_are_stored(db: Database, hostile: str) ->
 @pytest.fixture(params=["\x00\x1b[31m\ud800", "\u202eevil", "a" * 5000, "'; DROP TABLE jobs; --"])
 def hostile(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+async def test_of_two_addresses_of_one_video_that_failed_one_is_queued_again(db: Database) -> None:
+    """A list may name a video by another address at each look, and by both of them at the last."""
+    me = await worker(db)
+    one, other = (ListEntry(url=f"https://l.example/{name}", dedup_key="l:same") for name in ("one", "other"))
+    parent = await expanded(db, [one], me)
+    for entry in (other, None):
+        await claims.fail(db, await next_claim(db, me), ErrorClass.NOT_FOUND, "gone", None)
+        await requests.retry(db, parent)
+        wanted = [one, other] if entry is None else [entry]
+        await collections.expand(db, await next_claim(db, me), wanted)
+    assert [child.status for child in (await detail(db, parent)).children] == ["FAILED", "QUEUED"]

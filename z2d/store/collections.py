@@ -101,7 +101,9 @@ _QUEUE_AGAIN = """
         WHERE parent_id = $1 AND url = ANY($2) AND status IN ('FAILED', 'CANCELLED') AND deleted_at IS NULL
           AND dedup_key IS NOT NULL
           AND NOT EXISTS (SELECT FROM jobs twin WHERE twin.dedup_key = c.dedup_key AND twin.deleted_at IS NULL
-                          AND twin.status IN ('QUEUED', 'RUNNING', 'WAITING'))
+                          AND (twin.status IN ('QUEUED', 'RUNNING', 'WAITING')
+                               OR twin.parent_id = $1 AND twin.url = ANY($2) AND twin.id > c.id
+                                  AND twin.status IN ('FAILED', 'CANCELLED')))  -- of two addresses of one video
         ORDER BY id FOR NO KEY UPDATE
     ) again
     WHERE j.id = again.id
