@@ -439,3 +439,12 @@ async def test_nothing_starts_without_room(dsn: str, desk: Desk, site: Site) -> 
             await eventually(lambda: asked > seen + 4, what="more looks at the disk")
             assert (await desk.detail(job_id)).status is JobStatus.QUEUED
         assert (await desk.end_of(job_id)).status is JobStatus.COMPLETED
+
+
+async def test_who_removes_the_files_of_all_jobs_does_not_end_the_worker(dsn: str, desk: Desk, site: Site) -> None:
+    async with working(dsn, desk.state_dir, poll_s=0.1) as (_worker, running):
+        assert (await desk.end_of(await desk.submit(site.url("/file.mp4")))).status is JobStatus.COMPLETED
+        shutil.rmtree(desk.state_dir / "jobs")
+        job = await desk.end_of(await desk.submit(site.url("/audio.mp3")))
+        assert job.status is JobStatus.COMPLETED
+        assert not running.done()

@@ -221,8 +221,15 @@ class Worker:
                 held.put_back()
 
     def _room(self) -> bool:
-        """Whether there is disk enough to begin something."""
-        return shutil.disk_usage(self._jobs_dir).free >= self._tools.ytdlp.limits.disk_reserve_bytes
+        """Whether there is disk enough to begin something. A disk that is not there has no room."""
+        try:
+            free = shutil.disk_usage(self._jobs_dir).free
+        except FileNotFoundError:  # somebody removed all files of all jobs; the next one makes it again
+            free = shutil.disk_usage(self._jobs_dir.parent).free if self._jobs_dir.parent.is_dir() else 0
+        except OSError as error:
+            log.warning("nothing begins: the folder of the jobs cannot be read: %s", error)
+            return False
+        return free >= self._tools.ytdlp.limits.disk_reserve_bytes
 
     def _folder(self, job_id: int) -> JobFolder:
         return JobFolder(job_folder(self._jobs_dir, job_id))
