@@ -441,6 +441,22 @@ async def test_nothing_starts_without_room(dsn: str, desk: Desk, site: Site) -> 
         assert (await desk.end_of(job_id)).status is JobStatus.COMPLETED
 
 
+async def test_an_end_that_cannot_be_written_costs_that_job_alone(
+    dsn: str, desk: Desk, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stumble(*_args: Any, **_how: Any) -> JobStatus:
+        raise ValueError("a bug")
+
+    async with working(dsn, desk.state_dir) as (_worker, running):
+        with monkeypatch.context() as patched:
+            patched.setattr(claims, "finish", stumble)
+            job = await desk.end_of(await desk.submit(site.url("/file.mp4")))
+        assert (job.status, job.error and job.error.code) == (JobStatus.FAILED, ErrorClass.UNKNOWN)
+        other = await desk.end_of(await desk.submit(site.url("/audio.mp3")))
+        assert other.status is JobStatus.COMPLETED
+        assert not running.done()
+
+
 async def test_who_removes_the_files_of_all_jobs_does_not_end_the_worker(dsn: str, desk: Desk, site: Site) -> None:
     async with working(dsn, desk.state_dir, poll_s=0.1) as (_worker, running):
         assert (await desk.end_of(await desk.submit(site.url("/file.mp4")))).status is JobStatus.COMPLETED

@@ -129,12 +129,23 @@ class Held:
         while not await self._logs.flush(self.claim.job_id, timeout=FLUSH_S):
             log.info("the end of job %d waits for its log", self.claim.job_id)
         try:
-            status = await persist(self._write_end)
+            status = await self._end_somehow()
         except LeaseLost:
             log.warning("job %d went to another worker before its end was written", self.claim.job_id)
             return
         if status is JobStatus.CANCELLED:
             await self._tidy(self._folder.clear_work)
+
+    async def _end_somehow(self) -> JobStatus:
+        """Write the end; one that cannot be written is a failure of the job, and no other job notices."""
+        try:
+            return await persist(self._write_end)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            log.exception("the end of job %d could not be written", self.claim.job_id)
+            words = f"How it ended could not be written down: {type(error).__name__}."
+            return await persist(lambda: claims.fail(self._db, self.claim, ErrorClass.UNKNOWN, words, None))
 
     async def _tidy(self, tidy: Callable[[], None]) -> None:
         """The folder of one job may make trouble; its end is written all the same, and no other job notices.
