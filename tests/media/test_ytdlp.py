@@ -201,3 +201,21 @@ async def test_a_ytdlp_that_cannot_start_says_why(ffmpeg: Ffmpeg, tmp_path: Path
         assert isinstance(fault, MediaFault)
         assert fault.error_class is ErrorClass.EXTRACTOR_BUG
         assert fault.message == "yt-dlp cannot be started: No module named yt_dlp"
+
+
+class Chatty(YtDlp):
+    child_arguments: ClassVar = (
+        "-c",
+        "from z2d.media import forks; from z2d.media.ytdlp_child import Answers\n"
+        "forks.request(); answers = Answers()\n"
+        "answers.log(30, chr(0x1F600) * 9000); answers.send('done')",
+    )
+
+
+async def test_the_longest_line_of_any_script_gets_through(ffmpeg: Ffmpeg, tmp_path: Path) -> None:
+    async with Chatty(installation=ffmpeg.installation, ffmpeg=ffmpeg) as yt:
+        job = Job(yt, tmp_path)
+        (tmp_path / "source").mkdir()
+        job.info_json.write_text("{}")
+        await job.extract("http://127.0.0.1:1/")
+    assert [line for _, line in job.lines] == [chr(0x1F600) * 8000]

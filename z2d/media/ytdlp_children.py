@@ -28,7 +28,8 @@ from z2d.wire.reasons import ErrorClass
 Log = Callable[[LogLevel, str, str], None]
 """Takes level, source ("yt-dlp", "ffmpeg") and one line of text; must not block."""
 
-_ANSWER_LIMIT = 65536
+_ANSWER_LIMIT = 1 << 17
+"""Bytes of an answer. The longest has a text of 8,000 signs, and JSON spells one outside the BMP with twelve."""
 _LAST_WORDS = 3
 
 
