@@ -253,3 +253,12 @@ async def test_a_list_may_go_before_what_came_from_it(house: House) -> None:
     await house.keep()
     job = await reads.summary(house.db, child)
     assert (job.id, job.parent_id) == (child, None)
+
+
+async def test_old_media_is_found_piece_by_piece(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of a large library are more than one statement can look through."""
+    monkeypatch.setattr(removal, "_LOOKED_AT", 2)
+    jobs = [(await house.completed(f"site:{number}"))[0] for number in range(5)]
+    await house.db.execute("UPDATE jobs SET finished_at = now() - interval '31 d' WHERE id = ANY($1)", jobs[3:])
+    await house.keep(media_days=30)
+    assert [house.media(job).exists() for job in jobs] == [True, True, True, False, False]

@@ -110,17 +110,24 @@ class OldFile(NamedTuple):
     path: str
 
 
+# Most of a large library is too new, or gone already: looking through all of it takes longer than a statement may.
+_LOOKED_AT = 50_000
+_LAST_LOOKED_AT = "SELECT max(id) FROM (SELECT id FROM job_files WHERE id > $1 ORDER BY id LIMIT $2) piece"
 _OLD_MEDIA = """
     SELECT f.id, f.job_id, f.path FROM job_files f JOIN jobs j ON j.id = f.job_id
-    WHERE f.kind IN ('media', 'audio', 'asr_audio') AND f.state = 'PRESENT' AND f.id > $2
+    WHERE f.kind IN ('media', 'audio', 'asr_audio') AND f.state = 'PRESENT' AND f.id > $2 AND f.id <= $3
       AND j.status = 'COMPLETED' AND j.finished_at < clock_timestamp() - make_interval(secs => $1)
-    ORDER BY f.id LIMIT $3
+    ORDER BY f.id LIMIT $4
 """
 
 
 async def old_media(db: Database, older_than_s: float, *, after: int = 0) -> list[OldFile]:
     """The next files by id with picture or sound of jobs that completed more than `older_than_s` seconds ago."""
-    return [OldFile(**row) for row in await db.fetch(_OLD_MEDIA, float(older_than_s), after, AT_ONCE)]
+    while (last := await db.fetchval(_LAST_LOOKED_AT, after, _LOOKED_AT)) is not None:
+        if rows := await db.fetch(_OLD_MEDIA, float(older_than_s), after, last, AT_ONCE):
+            return [OldFile(**row) for row in rows]
+        after = last
+    return []
 
 
 # A stage whose files are gone is DONE all the same, but never reused: a re-run fetches them again.
