@@ -288,6 +288,15 @@ async def test_410_closes_the_target_until_a_person_names_it(
     assert len(receiver.posts) == 2
 
 
+async def test_a_job_whose_target_is_closed_before_its_turn_is_not_whole(db: Database) -> None:
+    await outbox.declare_targets(db, "here", [TargetRow("hook", "webhook", ("finished",), "hash")])
+    claim = await claimed(db)
+    await claims.finish(db, claim, Outcome.FULL)
+    await deliveries.disable_target(db, "hook", ErrorClass.REMOVED, "410")
+    found = await reads.detail(db, claim.job_id)
+    assert (found.publishing[0].status, found.outcome) == ("FAILED", Outcome.PARTIAL)
+
+
 async def test_publishing_again_sends_only_what_has_changed(
     dsn: str, db: Database, tmp_path: Path, receiver: Receiver, tables: dict[str, Any]
 ) -> None:

@@ -259,6 +259,7 @@ _CLOSE_ROWS = """
     UPDATE job_publishing SET status = 'FAILED', error_class = $2, error_message = $3, run_token = run_token + 1,
         worker_id = NULL, lease_until = NULL
     WHERE target = $1 AND status = 'PENDING'
+    RETURNING job_id, event
 """
 
 
@@ -266,7 +267,9 @@ async def disable_target(db: Database, target: str, error_class: ErrorClass, why
     """The other side does not want anything any more: what waits for it is given up, and nothing new is queued."""
     async with db.transaction() as connection:
         await connection.execute(_DISABLE, target, clean_text(why, _ERROR_LIMIT))
-        await connection.execute(_CLOSE_ROWS, target, error_class, clean_text(why, _ERROR_LIMIT))
+        closed = await connection.fetch(_CLOSE_ROWS, target, error_class, clean_text(why, _ERROR_LIMIT))
+    for job_id in sorted({row["job_id"] for row in closed if row["event"] in ("publish", "finished")}):
+        await db.execute(_JUDGE, job_id)
 
 
 def _lost(delivery: Delivery) -> DeliveryLost:
