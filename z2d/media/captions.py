@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from z2d.media.captions_text import read_cue_text
+from z2d.media.captions_text import LONGEST_TEXT, read_cue_text, within_reason
 from z2d.wire.library import Segment, Word
 
 MAX_BYTES = 64 << 20
@@ -77,11 +77,12 @@ def decode(data: bytes) -> str:
 
 def _read_json3(text: str) -> list[Segment]:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return []
-    events = _list(found.get("events")) if isinstance(found, dict) else []
-    cues = [cue for event in events if isinstance(event, dict) for cue in _event(event)]
+    events = _list(document.get("events")) if isinstance(document, dict) else []
+    found = (cue for event in events if isinstance(event, dict) for cue in _event(event))
+    cues = list(within_reason(found, lambda cue: len(cue.words)))
     return _without_overlap(cues) if any(cue.words for cue in cues) else cues
 
 
@@ -91,12 +92,13 @@ def _event(event: dict[str, Any]) -> Iterable[Segment]:
         return
     texts: list[str] = []
     words: list[Word] = []
-    timed = False
-    for part in _list(event.get("segs")):
+    timed, room = False, LONGEST_TEXT
+    for part in _list(event.get("segs"))[:LONGEST_TEXT]:
         piece = part.get("utf8") if isinstance(part, dict) else None
         if not isinstance(piece, str):
             continue
         # JSON can spell half of a surrogate pair, which nothing else can keep
+        piece, room = piece[:room], room - len(piece[:room])
         piece = piece.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         offset = _ms(part.get("tOffsetMs"))
         timed = timed or offset is not None
@@ -146,9 +148,13 @@ _TIMING = {
 
 def _read_xml(text: str) -> list[Segment]:
     head = text[:5000]
+    cues = list(within_reason(_xml_cues(text, head), lambda cue: len(cue.words)))
+    return _without_overlap(cues) if "<transcript" in head or any(cue.words for cue in cues) else cues
+
+
+def _xml_cues(text: str, head: str) -> Iterator[Segment]:
     srv3 = "<timedtext" in head
     clock = _TtmlClock(head)
-    cues = []
     for kind, attributes, body in _elements(text):
         named = {name.rpartition(":")[2]: a or b for name, a, b in _ATTRIBUTE.findall(attributes)}
         if kind == "text" or srv3:
@@ -163,8 +169,7 @@ def _read_xml(text: str) -> list[Segment]:
         said = _xml_text(body)
         if start is not None and end is not None and said:
             words = _spans(body, start) if srv3 else []
-            cues.append(Segment(start_ms=start, end_ms=max(start, end), text=said, words=words))
-    return _without_overlap(cues) if "<transcript" in head or any(cue.words for cue in cues) else cues
+            yield Segment(start_ms=start, end_ms=max(start, end), text=said, words=words)
 
 
 def _elements(text: str) -> Iterator[tuple[str, str, str]]:
@@ -174,7 +179,7 @@ def _elements(text: str) -> Iterator[tuple[str, str, str]]:
         closes, kind, attributes = edge.groups()
         if closes:
             if opened is not None and opened[0] == kind:
-                yield kind, opened[1], text[opened[2] : edge.start()]
+                yield kind, opened[1], text[opened[2] : edge.start()][: 10 * LONGEST_TEXT]
                 opened = None
         elif not attributes.endswith("/") and (opened is None or kind == opened[0]):
             opened = kind, attributes, edge.end()

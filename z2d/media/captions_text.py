@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
+from typing import TypeVar
 
 from z2d.wire.library import Segment, Word
+
+T = TypeVar("T")
 
 _CLOCK = r"(?:(\d{1,9}):)?(\d{1,3}):(\d{1,2})[.,](\d{1,3})"
 _TIMING = re.compile(rf"^\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?$")
@@ -28,7 +31,11 @@ _COUNTER = re.compile(r"^\d{1,9}$")
 
 _CONTIGUOUS_MS = 100
 _ROLLING_SHARE = 0.3
-_MOST_CARRIED = 100  # lines that one cue takes over from the one before it; a screen holds fewer
+MOST_CUES, MOST_WORDS = 200_000, 500_000
+"""What is read of one file: the cues and words of more than a day. A word with its time takes 500 bytes of memory, so
+64 MB of short words would take all there is."""
+LONGEST_TEXT = 20_000  # letters of one line or cue; more are no speech
+_MOST_LINES = 100  # of one cue; a screen holds fewer
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,20 @@ class _Cue:
 
 def read_cue_text(text: str) -> list[Segment]:
     """The cues of a WebVTT or SubRip file, rolling captions unrolled. What is no cue is passed over."""
-    cues = [_cue(found, lines) for found, lines in _blocks(text.split("\n"))]
+    found = (_cue(found, lines) for found, lines in _blocks(text.split("\n")))
+    cues = list(within_reason(found, lambda cue: sum(len(line.words) for line in cue.lines)))
     lines = _unrolled(cues) if _is_rolling(cues) else _as_written(cues)
     return [segment for segment in lines if segment.text]
+
+
+def within_reason(cues: Iterable[T], words: Callable[[T], int]) -> Iterator[T]:
+    """The cues of a file, up to the point where nobody can have said so much; `words` counts those of one."""
+    left = MOST_WORDS
+    for cue in islice(cues, MOST_CUES):
+        left -= words(cue)
+        if left < 0:
+            return
+        yield cue
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[re.Match[str], list[str]]]:
@@ -88,7 +106,8 @@ def _cue(found: re.Match[str], body: list[str]) -> _Cue:
     numbers = found.groups()
     start, end = _ms(numbers[:4]), _ms(numbers[4:])
     voices = {html.unescape(name).strip() for line in body for name in _VOICE.findall(line)}
-    lines = tuple(line for line in (_line(text, start) for text in body) if line.text)
+    short = (text[:LONGEST_TEXT] for text in body[:_MOST_LINES])
+    lines = tuple(line for line in (_line(text, start) for text in short) if line.text)
     return _Cue(start, max(start, end), lines, voices.pop()[:200] or None if len(voices) == 1 else None)
 
 
@@ -157,7 +176,7 @@ def _carried_over(before: _Cue, cue: _Cue) -> int:
     shown = [line.text for line in before.lines]
     old = [line.text for line in cue.lines]
     new_from = next((n for n, line in enumerate(cue.lines) if line.words), len(old))
-    for length in range(min(len(shown), new_from, _MOST_CARRIED), 0, -1):
+    for length in range(min(len(shown), new_from), 0, -1):
         if old[:length] == shown[-length:]:
             return length
     return 0
