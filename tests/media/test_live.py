@@ -106,14 +106,16 @@ def test_a_window_that_cannot_be_recorded(text: str, error_class: ErrorClass) ->
 class Broadcast:
     """A live stream of the test's segments: each second of the clock one more, a window of three, at last an end."""
 
-    def __init__(self, *, ends: bool = True, missing: tuple[int, ...] = ()) -> None:
+    def __init__(self, *, ends: bool = True, missing: tuple[int, ...] = (), behind: int = 0) -> None:
         self.shown, self.ends, self.missing = 2, ends, missing
+        self.behind = behind
+        """By how much every third list is older than the one before it, as where several servers answer in turn."""
         self.names = sorted(path.name for path in site_media.hls().glob("seg*.ts"))
         self.asked: list[str] = []
         self.port = 0
 
     async def playlist(self, request: web.Request) -> web.Response:
-        shown = min(self.shown, len(self.names))
+        shown = min(self.shown, len(self.names)) - (self.behind if self.shown % 3 == 0 else 0)
         first = max(0, shown - 3)
         lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:1", f"#EXT-X-MEDIA-SEQUENCE:{first}"]
         for name in self.names[first:shown]:
@@ -167,6 +169,15 @@ async def test_a_stream_is_recorded_to_its_end(recorder: Job, ffmpeg: Ffmpeg) ->
     assert stream.asked[-1] == stream.names[-1]
     assert any((step.detail or "").startswith("recorded 0:0") for step in recorder.steps)
     assert recorder.files() == ["media/media.ts", "source/info.json"]
+
+
+async def test_a_server_that_is_a_little_behind_adds_nothing(recorder: Job) -> None:
+    async with Broadcast(behind=3) as stream:
+        await recorder.extract(stream.url)
+        stream.shown = 4
+        await recorder.download()
+    assert stream.asked == sorted(set(stream.asked)), "each segment once, in order"
+    assert stream.asked[-1] == stream.names[-1]
 
 
 async def test_without_the_wish_it_waits(job: Job) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import binascii
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from yt_dlp.aes import aes_cbc_decrypt_bytes, unpad_pkcs7
 from yt_dlp.networking import Request
@@ -29,6 +30,7 @@ SEGMENT_BYTES, LIST_BYTES = 256 << 20, 4 << 20
 SEGMENT_TRIES = 3
 GONE = frozenset({403, 404, 410})
 _TELL_S = 0.5
+_REMEMBERED = 100  # segments by which a list is known to be an old one
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Recording:
         notes = json.loads(self._notes.read_text()) if self._notes.exists() else {}
         self._next, self._seconds = int(notes.get("next", 0)), float(notes.get("seconds", 0))
         self._suffix = str(notes.get("suffix", ""))
+        self._recent: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED)
 
     @property
     def size(self) -> int:
@@ -132,6 +135,8 @@ class Recording:
             if window.head_url:
                 self._append(self._get(window.head_url, SEGMENT_BYTES))
         if window.segments and window.segments[-1].number + 1 < self._next:
+            if _name_of(window.segments[-1]) in self._recent:
+                return False  # an old list: of several servers one is a little behind
             self._next = 0  # the numbers began anew: the broadcaster restarted
         new = [segment for segment in window.segments if segment.number >= self._next]
         if new and 0 < self._next < new[0].number:
@@ -141,6 +146,7 @@ class Recording:
                 self._append(data)
                 self._seconds += segment.seconds
             self._next = segment.number + 1
+            self._recent.append(_name_of(segment))
             self._note()
         return bool(new)
 
@@ -190,6 +196,11 @@ class Recording:
         fresh = self._notes.with_suffix(".new")
         fresh.write_text(json.dumps({"next": self._next, "seconds": self._seconds, "suffix": self._suffix}))
         fresh.replace(self._notes)
+
+
+def _name_of(segment: Segment) -> tuple[int, str]:
+    """What a segment is known by; servers that share a stream differ in host and query."""
+    return segment.number, urlsplit(segment.url).path
 
 
 def read_window(text: str, base: str) -> Window:
