@@ -47,9 +47,7 @@ class Endpoint(NamedTuple):
         if socket_path is not None:
             return cls(socket=socket_path.absolute())
         if url := url or env.get("Z2_URL"):
-            scheme = urlsplit(url).scheme
-            if scheme not in ("http", "https"):
-                raise errors.UrlScheme(f"The daemon's address must start with http:// or https://, not {url!r}.")
+            oneshot.check_address(url)
             return cls(None, url.rstrip("/"), *_token(token_file, env))
         return cls(socket=places.socket_of_daemon(env))
 

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlsplit
+
+from z2d.wire import errors
 
 PIECE = 65_536
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |$)")
@@ -36,6 +38,27 @@ class Answer(NamedTuple):
     body: bytes
 
 
+def check_address(url: str) -> None:
+    """Refuse what is no server's address. A password in it would stand in every message, and is never sent.
+
+    Raises: UrlScheme, UrlInvalid.
+    """
+    if "@" in url.partition("//")[2].partition("/")[0]:
+        raise errors.UrlInvalid(
+            "The daemon's address holds no name and password: what opens the door is the token, from Z2_TOKEN_FILE or "
+            "Z2_TOKEN."
+        )
+    try:
+        place = urlsplit(url)
+        found = place.hostname and place.port != 0
+    except ValueError:  # brackets that are not closed, a port that is none
+        found = False
+    if url.partition(":")[0].lower() not in ("http", "https"):
+        raise errors.UrlScheme(f"The daemon's address must start with http:// or https://, not {url!r}.")
+    if not found:
+        raise errors.UrlInvalid(f"The daemon's address must be like http://127.0.0.1:8642, not {url!r}.")
+
+
 def connect(place: Path | SplitResult, timeout: float) -> socket.socket:
     """A connection to a unix socket or to the server of a URL; each wait on it ends after `timeout` seconds.
 
@@ -52,7 +75,10 @@ def connect(place: Path | SplitResult, timeout: float) -> socket.socket:
         return connection
     encrypted = place.scheme == "https"
     host = place.hostname or "localhost"
-    connection = socket.create_connection((host, place.port or (443 if encrypted else 80)), timeout)
+    try:
+        connection = socket.create_connection((host, place.port or (443 if encrypted else 80)), timeout)
+    except UnicodeError:  # an empty label, or one that is too long
+        raise OSError(f"no machine can be called {host}") from None
     if not encrypted:
         return connection
     import ssl

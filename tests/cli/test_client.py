@@ -65,6 +65,30 @@ def test_the_place_of_the_daemon(place: Path) -> None:
         Endpoint.find(url="ftp://x", env=env)
 
 
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "http://z2.test:99999", "http://z2.test:port", "http://", "https://:8642", "HTTP://z2.test:0"]
+)
+def test_an_address_that_is_none_is_said_and_not_tried(url: str, z2ctl: Z2ctl) -> None:
+    ended = z2ctl("--url", url, "list")
+    assert ended.code == 5
+    assert ended.err == f"The daemon's address must be like http://127.0.0.1:8642, not '{url}'.\n"
+
+
+@pytest.mark.parametrize("url", ["http://me:hunter2@z2.test", "http://me:hunter2@[::1", "ftp://hunter2@z2.test"])
+def test_a_password_in_the_address_is_refused_and_not_repeated(url: str, z2ctl: Z2ctl) -> None:
+    ended = z2ctl("--url", url, "logs", 1, "-f")
+    assert ended.code == 5
+    assert "Z2_TOKEN" in ended.err
+    assert "hunter2" not in ended.err
+
+
+@pytest.mark.parametrize("host", ["z2..test", "z" * 70 + ".test"])
+def test_a_name_that_no_machine_can_have_is_a_daemon_that_does_not_answer(host: str, z2ctl: Z2ctl) -> None:
+    ended = z2ctl("--url", f"http://{host}", "list")
+    assert ended.code == 3
+    assert f"no machine can be called {host}" in ended.err
+
+
 def test_over_tcp_the_token_is_sent(daemon: FakeDaemon, place: Path, z2ctl: Z2ctl) -> None:
     (place / "token").write_text("t0ken")
     daemon.jobs[1] = job(1)
