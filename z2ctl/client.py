@@ -200,11 +200,11 @@ class Client:
 
     def set_cookies(self, site: str, text: str) -> Json:
         """Keep the text of a cookies file for a site (`CookiesChange`)."""
-        return self._json("PUT", f"/api/cookies/{quote(site, safe='')}", body={"cookies": text})
+        return self._json("PUT", f"/api/cookies/{quote(site, safe='', errors='replace')}", body={"cookies": text})
 
     def remove_cookies(self, site: str) -> Json:
         """Forget the cookies of a site (`CookiesChange`: what they were)."""
-        return self._json("DELETE", f"/api/cookies/{quote(site, safe='')}")
+        return self._json("DELETE", f"/api/cookies/{quote(site, safe='', errors='replace')}")
 
     # -- the queue ----------------------------------------------------------------------------------------------
 
@@ -278,12 +278,15 @@ class Client:
         accept: tuple[int, ...] = (),
         repeatable: bool = False,
     ) -> bytes:
-        target = path + ("?" + urlencode(_given(query), doseq=True, quote_via=quote) if query else "")
         headers = self._headers()
         payload = None
-        if body is not None:
-            payload = json.dumps(body).encode("ascii")
-            headers["Content-Type"] = "application/json"
+        try:
+            target = path + ("?" + urlencode(_given(query), doseq=True, quote_via=quote) if query else "")
+            if body is not None:
+                payload = json.dumps(body, ensure_ascii=False).encode("utf-8")
+                headers["Content-Type"] = "application/json"
+        except UnicodeEncodeError:  # bytes of the command line that are no UTF-8 come as halves of surrogate pairs
+            raise errors.InvalidRequest("What was given holds bytes that are not text in UTF-8.") from None
         if key:
             headers["Idempotency-Key"] = key
         try:

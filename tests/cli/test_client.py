@@ -66,7 +66,8 @@ def test_the_place_of_the_daemon(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[::1", "http://z2.test:99999", "http://z2.test:port", "http://", "https://:8642", "HTTP://z2.test:0"]
+    "url",
+    ["http://[::1", "http://z2.test:99999", "http://z2.test:port", "http://", "https://:8642", "HTTP://z2.test:0"],
 )
 def test_an_address_that_is_none_is_said_and_not_tried(url: str, z2ctl: Z2ctl) -> None:
     ended = z2ctl("--url", url, "list")
@@ -87,6 +88,28 @@ def test_a_name_that_no_machine_can_have_is_a_daemon_that_does_not_answer(host: 
     ended = z2ctl("--url", f"http://{host}", "list")
     assert ended.code == 3
     assert f"no machine can be called {host}" in ended.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "-q", "\udcff"),
+        ("search", "caf\udce9"),
+        ("logs", 1, "--grep", "\udcff"),
+        ("submit", "--tag", "\udcff", "https://site.test/a"),
+    ],
+)
+def test_bytes_that_are_no_text_are_said(daemon: FakeDaemon, words: tuple[object, ...], z2ctl: Z2ctl) -> None:
+    ended = z2ctl(*words)
+    assert (ended.code, ended.err) == (5, "What was given holds bytes that are not text in UTF-8.\n")
+    assert not daemon.asked
+
+
+def test_a_site_of_bytes_that_are_no_text_is_one_that_the_daemon_does_not_know(
+    daemon: FakeDaemon, z2ctl: Z2ctl
+) -> None:
+    z2ctl("cookies", "remove", "\udcff")
+    assert [one[:2] for one in daemon.asked] == [("DELETE", "/api/cookies/%3F")]
 
 
 def test_over_tcp_the_token_is_sent(daemon: FakeDaemon, place: Path, z2ctl: Z2ctl) -> None:
