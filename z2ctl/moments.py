@@ -25,8 +25,8 @@ def read_moment(text: str, *, now: datetime, past: bool) -> datetime | None:
             if past and at > now:
                 return at - timedelta(days=1)
             return at + timedelta(days=1) if not past and at <= now else at
-        at = datetime.fromisoformat(text)
-        return at.astimezone() if at.tzinfo is None else at
+        # in UTC: a moment whose offset leads out of the years that there are is none
+        return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

@@ -178,6 +178,13 @@ def test_list_sends_its_filters(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
         assert part in path
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "99999999999d"])
+def test_a_moment_outside_of_all_years_is_no_time(moment: str, z2ctl: Z2ctl) -> None:
+    ended = z2ctl("list", "--since", moment)
+    assert ended.code == 2
+    assert f"'{moment}' is no time" in ended.err
+
+
 def test_show(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     error = {"code": "GEO", "stage": "metadata", "message": "not here", "hint": "A proxy may help."}
     daemon.jobs[3] = job(3, status="FAILED", title="T", error=error)
