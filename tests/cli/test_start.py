@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +48,35 @@ def test_a_reader_that_leaves_is_no_fault(daemon: FakeDaemon) -> None:
         listing.stdout.close()
         assert listing.stderr.read() == b""
         assert listing.wait(30) == 0
+
+
+@pytest.mark.parametrize("words", ["list", "list --json", "--help", "list --help"])
+def test_a_full_disk_behind_stdout_is_said(daemon: FakeDaemon, words: str) -> None:
+    daemon.jobs = {1: job(1)}
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "z2ctl", *words.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (ended.returncode, ended.stderr) == (1, "Error: No space left on device\n")
+
+
+@pytest.mark.parametrize(("streams", "data"), [("<&-", "1"), (">&-", ""), ("2>&-", "1"), ("<&- >&- 2>&-", "")])
+def test_streams_that_the_caller_closed_lead_nowhere(daemon: FakeDaemon, streams: str, data: str) -> None:
+    """Words that nobody wants to hear never stand among the data."""
+    daemon.jobs = {1: job(1)}
+    for words, code, said in (("list", 0, data), ("show 2", 4, "")):
+        ended = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$0" -m z2ctl "$@" {streams}', sys.executable, *words.split()],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert ended.returncode == code
+        assert ended.stdout[:1] == said
+        assert "Traceback" not in ended.stderr

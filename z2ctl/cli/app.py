@@ -125,6 +125,15 @@ class Verbs(click.Group):
             ctx.exit(DONE)
 
 
+def _open_what_is_closed() -> None:
+    """Give the streams that the caller closed (`>&-`) nothing to lead to: without it words for stderr go to stdout, and
+    a socket may take the place of one.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as we live
+
+
 def _close_quietly() -> None:
     """Point stdout at nothing, so that Python's last flush has nobody to complain about."""
     nothing = os.open(os.devnull, os.O_WRONLY)
@@ -199,6 +208,7 @@ def run(args: list[str] | None = None, *, neighbour: Neighbour | None = None) ->
 
     `neighbour` loads the dashboard when it is called; without one the verbs `tui` and `keys` do nothing.
     """
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -221,4 +231,11 @@ def run(args: list[str] | None = None, *, neighbour: Neighbour | None = None) ->
         return error.exit_code
     except errors.Z2Error as error:
         return complain(error)
+    except OSError as error:  # a full disk behind stdout, a file that cannot be read
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _close_quietly()
+        say(f"Error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
+        return FAILED
     return result if isinstance(result, int) else DONE
