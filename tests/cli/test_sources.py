@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import Z2ctl
 from tests.cli.fake import FakeDaemon, job
+from z2ctl.cli import submit
+from z2ctl.client import Client
 from z2d.wire import errors
 from z2d.wire.probe import ProbeAnswer
 
@@ -149,6 +151,33 @@ def test_a_file_that_is_refused_does_not_stop_the_others(daemon: FakeDaemon, z2c
     ended = z2ctl("submit", talk, URL)
     assert (ended.code, ended.out) == (1, "1\n")
     assert "not enough room" in ended.err
+
+
+def test_a_file_and_a_url_that_are_both_refused_are_both_named(
+    daemon: FakeDaemon, z2ctl: Z2ctl, tmp_path: Path
+) -> None:
+    talk = tmp_path / "a.mp4"
+    talk.write_bytes(b"x")
+    daemon.refuse = {"/api/uploads": errors.DiskFull(), URL: errors.UrlUnsupported("Nothing reads this.")}
+    ended = z2ctl("submit", "--json", talk, URL)
+    assert [json.loads(line)["url"] for line in ended.out.splitlines()] == [str(talk), URL]
+    assert [f"{talk}: " in ended.err, f"{URL}: Nothing reads this." in ended.err] == [True, True]
+
+
+def test_what_was_queued_is_said_even_where_the_daemon_goes_away_before_the_last(
+    daemon: FakeDaemon, z2ctl: Z2ctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submit, "URLS_PER_CALL", 2)
+    taken = Client.submit_batch
+
+    def once(self: Client, urls: list[str], **fields: object) -> list[dict[str, object]]:
+        if len(daemon.asked) > 0:
+            raise errors.DaemonUnreachable("It has gone.")
+        return taken(self, urls, **fields)
+
+    monkeypatch.setattr(Client, "submit_batch", once)
+    ended = z2ctl("submit", *(f"{URL}/{number}" for number in range(3)))
+    assert (ended.code, ended.out, ended.err) == (3, "1\n2\n", "It has gone.\n")
 
 
 def test_show_of_a_list_shows_its_entries(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, TextIO
 
 import click
@@ -76,12 +77,12 @@ def submit_command(
         name: True for name, on in (("hold", hold), ("force", force)) if on
     }
     sent, refused_files = send_files(app, wanted)
-    results = [*refused_files, *submit_all(app.client, sent, fields)]
-    code = DONE
-    for result in results:
+    code, ids = DONE, []
+    # said one by one: what is queued already is known even where the daemon goes away before the last
+    for result in chain(refused_files, submit_all(app.client, sent, fields, alone=len(wanted) == 1)):
         refused = report(app, result, waiting=wait)
         code = code or refused
-    ids = [result["id"] for result in results if result.get("id")]
+        ids += [result["id"]] if result.get("id") else []
     if wait and ids:
         from z2ctl.cli.wait import wait_for
 
@@ -116,9 +117,12 @@ def rejected(url: str, code: str, detail: str) -> Json:
     return {"url": url, "result": "rejected", **refusal, "id": None, "deduplicated": False}
 
 
-def submit_all(client: Client, urls: list[str], fields: dict[str, Any]) -> Iterator[Json]:
-    """Submit each URL; gives dictionaries with `url`, `id`, `deduplicated`, and `code`, `detail` where refused."""
-    if len(urls) == 1:
+def submit_all(client: Client, urls: list[str], fields: dict[str, Any], *, alone: bool) -> Iterator[Json]:
+    """Submit each URL; gives dictionaries with `url`, `id`, `deduplicated`, and `code`, `detail` where refused.
+
+    `alone`: there is only this one, and its refusal is all that there is to say. Raises it.
+    """
+    if alone and urls:
         yield client.submit(urls[0], **fields)
         return
     for group in groups([url for url in urls if not misfit(url)]):
