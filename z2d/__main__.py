@@ -24,9 +24,9 @@ def main() -> None:
 
 @main.command()
 @common_flags
-@click.option("--socket", type=click.Path(path_type=Path), metavar="PATH", help="Z2_SOCKET")
+@click.option("--socket", type=click.Path(), metavar="PATH", help="Z2_SOCKET")
 @click.option("--listen", metavar="HOST:PORT", help="Z2_LISTEN; asks for the token of Z2_TOKEN_FILE")
-@click.option("--library-dir", type=click.Path(path_type=Path), metavar="DIR", help="Z2_LIBRARY_DIR")
+@click.option("--library-dir", type=click.Path(), metavar="DIR", help="Z2_LIBRARY_DIR")
 @click.option("--slots", type=int, metavar="N", help="Z2_SLOTS: jobs at once")
 def serve(config: Path | None, **flags: Any) -> None:
     """Run everything: API, worker, and a PostgreSQL of its own where Z2_DATABASE_URL names none."""
@@ -35,7 +35,7 @@ def serve(config: Path | None, **flags: Any) -> None:
 
 @main.command()
 @common_flags
-@click.option("--library-dir", type=click.Path(path_type=Path), metavar="DIR", help="Z2_LIBRARY_DIR")
+@click.option("--library-dir", type=click.Path(), metavar="DIR", help="Z2_LIBRARY_DIR")
 @click.option("--slots", type=int, metavar="N", help="Z2_SLOTS: jobs at once")
 def worker(config: Path | None, **flags: Any) -> None:
     """Run only a worker, on the database that Z2_DATABASE_URL names."""

@@ -37,6 +37,12 @@ def test_a_wrong_value_is_named(folder: Path) -> None:
     assert refusal(folder, "serve", Z2_SLOTS="abc") == (78, "z2d: Z2_SLOTS=abc: a whole number is needed\n")
 
 
+def test_an_empty_flag_is_not_the_current_folder(folder: Path) -> None:
+    assert refusal(folder, "serve", "--state-dir", "") == (78, "z2d: --state-dir=: a path is needed\n")
+    code, said = refusal(folder, "backup", "create", "--dir", "")
+    assert (code, said.splitlines()[-1]) == (78, "z2d: --backup-dir=: a path is needed")
+
+
 def test_a_wrong_name_in_the_file_is_named_with_its_line(folder: Path) -> None:
     path = folder / "z2.toml"
     path.write_text("\nslot = 3\n")

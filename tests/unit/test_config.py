@@ -106,6 +106,16 @@ def test_a_wrong_value_is_named_with_its_variable(
     assert problems() == [words]
 
 
+@pytest.mark.parametrize("field", ["state_dir", "library_dir", "socket", "token_file", "backup_dir", "wal_archive_dir"])
+def test_an_empty_path_is_not_the_current_folder(bare: Path, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(f"Z2_{field.upper()}", raising=False)
+    (problem,) = problems(**{field: ""})
+    assert problem == f"--{field.replace('_', '-')}=: a path is needed"
+    (bare / "z2/z2.toml").write_text(f'{field} = ""\n')
+    (problem,) = problems()
+    assert problem.endswith(f":1: {field} = '': a path is needed")
+
+
 def test_every_mistake_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("Z2_SLOTS", "abc")
     monkeypatch.setenv("Z2_LISTEN", "x")

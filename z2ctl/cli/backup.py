@@ -28,7 +28,7 @@ CODES = {
 folder_option = click.option(
     "--dir",
     "folder",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     metavar="DIR",
     help="Where backups lie (default: Z2_BACKUP_DIR).",
 )
@@ -51,7 +51,7 @@ def backup_command(app: App) -> None:
 @folder_option
 @json_option
 @click.pass_obj
-def backup_create(app: App, media: str | None, keep: int | None, folder: Path | None) -> None:
+def backup_create(app: App, media: str | None, keep: int | None, folder: str | None) -> None:
     """Make a backup; z2d may run meanwhile or not. Old ones that need not be kept go.
 
     In a pipe: its name.
@@ -71,7 +71,7 @@ def backup_create(app: App, media: str | None, keep: int | None, folder: Path | 
 @folder_option
 @json_option
 @click.pass_obj
-def backup_list(app: App, folder: Path | None) -> None:
+def backup_list(app: App, folder: str | None) -> None:
     """List the backups, the newest first.
 
     In a pipe: one per line, fields apart by tabs: name, created, bytes, rows, schema version, version of z2, trouble.
@@ -115,7 +115,7 @@ def _kept(one: Json) -> str:
 @folder_option
 @json_option
 @click.pass_obj
-def backup_verify(app: App, name: str | None, media: bool, folder: Path | None) -> None:
+def backup_verify(app: App, name: str | None, media: bool, folder: str | None) -> None:
     """Prove a backup (the newest, unless named): restore it beside the database, and compare every table.
 
     Exit code 1: it is not what it was, and the reason is said.
@@ -132,7 +132,7 @@ def backup_verify(app: App, name: str | None, media: bool, folder: Path | None) 
 @folder_option
 @json_option
 @click.pass_obj
-def backup_restore(app: App, name: str, folder: Path | None) -> None:
+def backup_restore(app: App, name: str, folder: str | None) -> None:
     """Restore a backup into an empty database; z2d must be stopped. Nothing is ever restored over jobs."""
     done = run(app, "restore", folder, "--", name)
     if app.out.as_json:
@@ -144,9 +144,10 @@ def backup_restore(app: App, name: str, folder: Path | None) -> None:
         say(f"{text.plural(done['files_missing'], 'file')} of jobs not on this disk: marked as missing.")
 
 
-def run(app: App, verb: str, folder: Path | None, *words: str) -> Json:
+def run(app: App, verb: str, folder: str | None, *words: str) -> Json:
     """Run `z2d backup VERB`, tell its steps to a person, and give its result; leaves with what went wrong."""
-    place = ["--dir", str(folder.absolute())] if folder else []
+    # an empty one stays empty: it is refused there, and does not mean the current folder
+    place = [] if folder is None else ["--dir", str(Path(folder).absolute()) if folder else ""]
     done: Json | None = None
     with z2d("backup", verb, "--json", "--log-level", "warning", *place, *words) as (lines, complaints):
         for line in lines:

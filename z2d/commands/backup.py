@@ -23,9 +23,7 @@ def backup_flags(command: Command) -> Command:
     """What every command on backups takes."""
     for flag in (
         click.option("--json", "as_json", is_flag=True, help="One JSON object per step and one at the end."),
-        click.option(
-            "--dir", "backup_dir", type=click.Path(path_type=Path), metavar="DIR", help="Z2_BACKUP_DIR: where they lie."
-        ),
+        click.option("--dir", "backup_dir", type=click.Path(), metavar="DIR", help="Z2_BACKUP_DIR: where they lie."),
     ):
         command = flag(command)
     return common_flags(command)

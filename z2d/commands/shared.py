@@ -20,7 +20,7 @@ def common_flags(command: Command) -> Command:
     """What every command takes; a flag beats the variable of the same name."""
     for flag in (
         click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Z2_LOG_LEVEL"),
-        click.option("--state-dir", type=click.Path(path_type=Path), metavar="DIR", help="Z2_STATE_DIR"),
+        click.option("--state-dir", type=click.Path(), metavar="DIR", help="Z2_STATE_DIR"),
         click.option(
             "--config",
             type=click.Path(path_type=Path),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
@@ -86,7 +85,10 @@ def _service(value: object) -> object:
 
 
 def _absolute(value: object) -> object:
-    return Path(value).expanduser().absolute() if isinstance(value, str | Path) and os.fspath(value) else value
+    """An empty text is what a script's unset variable leaves; as a path it would mean the current folder."""
+    if value == "":
+        raise ValueError("a path is needed")
+    return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
 
 
 Folder = Annotated[Path, BeforeValidator(_absolute)]
