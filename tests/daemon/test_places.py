@@ -81,6 +81,13 @@ def test_an_address_that_is_not_ours_is_said() -> None:
         pass
 
 
+@pytest.mark.parametrize("host", ["z2..test", "z" * 70, "a\udcff"])
+def test_a_name_that_no_machine_can_have_is_said(host: str) -> None:
+    with pytest.raises(DaemonTrouble, match="no machine can be called so") as caught, tcp_socket(host, 0):
+        pass
+    assert caught.value.exit_code == 78
+
+
 @pytest.mark.parametrize(
     ("host", "alone"),
     [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False),

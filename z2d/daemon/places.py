@@ -71,6 +71,10 @@ def tcp_socket(host: str, port: int) -> Iterator[socket.socket]:
         sock = socket.socket(family, kind, protocol)
     except OSError as error:
         raise DaemonTrouble(f"cannot listen on {host}: {error.strerror}; set Z2_LISTEN", EXIT_CONFIG) from None
+    except UnicodeError:  # an empty label, or one that is too long
+        raise DaemonTrouble(
+            f"cannot listen on {host}: no machine can be called so; set Z2_LISTEN", EXIT_CONFIG
+        ) from None
     with sock:
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
