@@ -84,3 +84,6 @@ def test_a_token_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path.write_text("\n")
     with pytest.raises(DaemonTrouble, match="is empty"):
         state.token(path, given=None, make=True)
+    path.write_bytes(b"\xff\xfesecret")
+    with pytest.raises(DaemonTrouble, match="is not text in UTF-8"):
+        state.token(path, given=None, make=True)

@@ -84,9 +84,11 @@ def token(path: Path, *, given: str | None, make: bool) -> str | None:
             return None
         if path.stat().st_mode & 0o077:
             raise DaemonTrouble(f"the token file {path} is open to other accounts: chmod 600 it", EXIT_CONFIG)
-        found = path.read_text().strip()
+        found = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise DaemonTrouble(f"cannot use the token file {path}: {error.strerror}", EXIT_CONFIG) from None
+    except UnicodeDecodeError:
+        raise DaemonTrouble(f"cannot use the token file {path}: it is not text in UTF-8", EXIT_CONFIG) from None
     if not found:
         raise DaemonTrouble(f"the token file {path} is empty: remove it, or write a token into it", EXIT_CONFIG)
     return found
