@@ -204,7 +204,7 @@ def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("Z2_DATABASE_URL", "postgresql://z2:canary-2@db/z2")
     assert "canary" not in repr(load(None, {}))
     monkeypatch.setenv("Z2_DATABASE_URL", "mysql://z2:canary-2@db/z2")
-    assert problems() == ["Z2_DATABASE_URL: an address like postgresql://user@host/database is needed"]
+    assert problems() == ["Z2_DATABASE_URL: an address like postgresql://user@host:5432/database is needed"]
 
 
 def test_every_setting_says_what_it_is_for() -> None:
@@ -278,6 +278,26 @@ def test_a_proxy_that_is_none_is_refused_without_its_password(
     monkeypatch.delenv("Z2_PROXY")
     (bare / "z2/z2.toml").write_text(f'[profiles.talk]\nproxy = "{value}"\n')
     assert "canary" not in str(problems()) + problem
+
+
+@pytest.mark.parametrize(
+    "value", ["mysql://u:canary-4@h/db", "postgresql://u:canary-4@h:port/db", "postgresql://u:canary-4@h:99999/db",
+              "postgresql://u:canary-4@a:1,b:x/db", "postgresql://u:canary-4@[::1/db", "postgresql://u:canary-4@[::1]:0/d"],
+)  # fmt: skip
+def test_a_database_that_is_none_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("Z2_DATABASE_URL", value)
+    assert problems() == ["Z2_DATABASE_URL: an address like postgresql://user@host:5432/database is needed"]
+
+
+@pytest.mark.parametrize(
+    "value", ["postgresql:///z2", "postgres://u:p:w@h/db", "postgresql://u@a:5432,b,[::1]:5433/db?target_session_attrs=any",
+              "postgresql://u@%2Frun%2Fpostgresql:5432/db", "postgresql://[::1]/db", "postgresql://h:/db"],
+)  # fmt: skip
+def test_every_way_to_name_a_database(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("Z2_DATABASE_URL", f" {value}\n")
+    found = load(None, {}).database_url
+    assert found is not None
+    assert found.get_secret_value() == value
 
 
 def test_the_environment_may_hold_tables_as_json(monkeypatch: pytest.MonkeyPatch) -> None:

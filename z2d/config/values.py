@@ -45,10 +45,24 @@ def _origins(value: object) -> object:
 
 
 def _database(value: object) -> object:
+    """A database's address; it may hold a password, so no message repeats it. It may name several hosts."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if not isinstance(text, str) or urlsplit(text.strip()).scheme not in {"postgresql", "postgres"}:
-        raise ValueError("an address like postgresql://user@host/database is needed")
-    return text.strip()
+    try:
+        parts = urlsplit(text.strip()) if isinstance(text, str) else None
+        hosts = parts.netloc.rpartition("@")[2].split(",") if parts else []
+        # the driver takes a port modulo 65536: it would call at another door
+        usable = parts is not None and parts.scheme in {"postgresql", "postgres"} and all(map(_is_place, hosts))
+    except ValueError:  # a bracket that is not closed
+        usable = False
+    if not usable:
+        raise ValueError("an address like postgresql://user@host:5432/database is needed")
+    return text.strip() if isinstance(text, str) else text
+
+
+def _is_place(host: str) -> bool:
+    """Whether a host of a database's address has no port, or one that there is. A folder of sockets is written %2F."""
+    port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else ""
+    return port == "" or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536)
 
 
 def _secret(value: object) -> object:
