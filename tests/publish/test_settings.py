@@ -52,6 +52,7 @@ def test_mistakes_are_named_with_their_table(tmp_path: Path) -> None:
     assert "http://" in problems(kind="webhook", url="ftp://x", secret_file="/x")[0]
     webhook = {"kind": "webhook", "url": "https://example.org/in"}
     assert problems(**webhook, secret_file="/none") == ["[targets.one]: /none: No such file or directory"]
+    assert "no account whose home" in problems(**webhook, secret_file="~nobody-here/x")[0]
     open_to_all = secret(tmp_path, mode=0o644)
     assert problems(**webhook, secret_file=open_to_all) == [f"[targets.one]: others can read {open_to_all}: chmod 600"]
     short = problems(**webhook, secret_file=secret(tmp_path, "canary"))

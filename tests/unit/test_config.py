@@ -96,6 +96,7 @@ def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> Non
         ("Z2_LISTEN", "127.0.0.1:99999", "Z2_LISTEN=127.0.0.1:99999: an address like 127.0.0.1:8642 is needed"),
         ("Z2_LEASE_S", "-1", "Z2_LEASE_S=-1: more than 0.0 is needed"),
         ("Z2_MIN_FREE_BYTES", "lots", "Z2_MIN_FREE_BYTES=lots: a number of bytes, or a size like 20GiB, is needed"),
+        ("Z2_FFMPEG", "~nobody-here/x", "Z2_FFMPEG=~nobody-here/x: there is no account whose home this could be"),
         ("Z2_LOG_LEVEL", "loud", "Z2_LOG_LEVEL=loud: one of 'debug', 'info', 'warning' or 'error' is needed"),
     ],
 )

@@ -102,7 +102,10 @@ def _absolute(value: object) -> object:
     """An empty text is what a script's unset variable leaves; as a path it would mean the current folder."""
     if value == "":
         raise ValueError("a path is needed")
-    return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
+    try:
+        return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
+    except RuntimeError:
+        raise ValueError("there is no account whose home this could be") from None
 
 
 Folder = Annotated[Path, BeforeValidator(_absolute)]

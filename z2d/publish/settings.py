@@ -222,7 +222,10 @@ def secret(name: str) -> str:
 
     Raises ValueError for one that others can read, that is missing or no text; nothing says what is in it.
     """
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{name}: there is no account whose home this could be") from None
     given = path.is_absolute()
     if not given:
         folder = os.environ.get("CREDENTIALS_DIRECTORY")
