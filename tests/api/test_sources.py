@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import io
 import os
@@ -16,6 +17,7 @@ from tests.api.world import LARGEST_UPLOAD, World
 from tests.support import eventually
 from z2d.api.uploads import AT_ONCE, MEDIA_TYPE, UPLOADS, Uploads
 from z2d.daemon.uploads import remove_unwanted
+from z2d.store import known
 from z2d.wire.uploads import Upload, parse
 
 OCTETS = {"Content-Type": MEDIA_TYPE}
@@ -173,3 +175,30 @@ async def test_uploads_go_when_no_job_needs_them(world: World) -> None:
     removed = await remove_unwanted(world.db, world.folder / "uploads", older_than_s=-60)
     assert sorted(removed) == sorted(paths[2:])
     assert kept(world) == sorted(paths[:2])
+
+
+async def test_an_upload_that_goes_by_itself_or_cannot_go_does_not_end_the_round(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = [(await send(world, f"file {number}".encode(), f"{number}.mp4"))[1]["url"] for number in range(3)]
+    uploads = [upload for url in found if (upload := parse(url))]
+    gone, stuck, last = (upload.path(world.folder / "uploads") for upload in uploads)
+    insert = (
+        "INSERT INTO jobs (url, dedup_key, status, outcome, finished_at) VALUES ($1, $2, 'COMPLETED', 'FULL', now())"
+    )
+    await world.db.execute(insert, found[0], uploads[0].key)
+    unlink = Path.unlink
+
+    def fails(path: Path, missing_ok: bool = False) -> None:
+        if path == stuck:
+            raise OSError(errno.EIO, "Input/output error")
+        unlink(path, missing_ok=missing_ok)
+
+    async def uses(*args: Any) -> dict[str, bool]:
+        unlink(gone)
+        return await known.uses(*args)
+
+    monkeypatch.setattr(Path, "unlink", fails)
+    monkeypatch.setattr("z2d.daemon.uploads.uses", uses)
+    assert await remove_unwanted(world.db, world.folder / "uploads", older_than_s=-60) == [last]
+    assert "could not be removed: [Errno 5]" in caplog.text

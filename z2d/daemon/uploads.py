@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -40,9 +42,15 @@ async def remove_unwanted(db: Database, folder: Path, *, older_than_s: float = U
         some = {Upload(path.name, "").key: path for path in old[start : start + AT_ONCE]}
         needed = await uses(db, some)
         for key, path in some.items():
-            if needed.get(key) or (key in needed and path.stat().st_nlink > 1):
+            try:
+                if needed.get(key) or (key in needed and path.stat().st_nlink > 1):
+                    continue
+                path.unlink(missing_ok=True)
+            except FileNotFoundError:  # somebody else removed it meanwhile
                 continue
-            path.unlink(missing_ok=True)
+            except OSError as error:  # a disk that fails is no reason to end the daemon
+                log.warning("an uploaded file that nobody needs could not be removed: %s", error)
+                continue
             removed.append(path)
     if removed:
         log.info("removed %d uploaded files that nobody needs", len(removed))
@@ -51,4 +59,13 @@ async def remove_unwanted(db: Database, folder: Path, *, older_than_s: float = U
 
 def _older(folder: Path, before: float) -> list[Path]:
     """Files that came before that time; what an interrupted upload left counts among them."""
-    return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime < before]
+    return [path for path in folder.rglob("*") if _came(path) < before]
+
+
+def _came(path: Path) -> float:
+    """When a file came. What is none, or has gone since it was listed (an upload that is done), came never."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return math.inf
+    return found.st_mtime if stat.S_ISREG(found.st_mode) else math.inf
