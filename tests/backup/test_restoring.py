@@ -196,6 +196,22 @@ async def test_files_are_kept_once_and_brought_back(world: World, db: Database, 
         await world.prove(first.name, media=True)
 
 
+async def test_a_content_that_has_changed_is_not_passed_off_as_the_file(
+    world: World, db: Database, fill: Fill, empty_dsn: str
+) -> None:
+    job_id = await fill()
+    place = world.file(job_id, "media/a.mp4", b"0123456789")
+    digest = described(place)
+    await db.execute("UPDATE job_files SET sha256 = $1", digest)
+    made = (await world.back_up(media="copy")).manifest
+    shutil.rmtree(world.roots.jobs)
+    world.folder.content(digest).write_bytes(b"0123456780")
+    done = await restored(world, empty_dsn, made.name)
+    assert (done.brought, done.missing) == (0, 1)
+    assert list(place.parent.iterdir()) == []
+    assert any("has changed since it was kept" in step for step in world.steps)
+
+
 async def test_listed_files_are_compared_where_they_lie(world: World, db: Database, fill: Fill) -> None:
     job_id = await fill()
     place = world.file(job_id, "media/a.mp4", b"0123456789")

@@ -134,8 +134,11 @@ def compare(files: Iterable[MediaFile], roots: Roots, folder: BackupFolder) -> I
             yield file, "same" if same else "changed"
 
 
-def bring_back(files: Iterable[MediaFile], roots: Roots, folder: BackupFolder) -> Iterator[MediaFile]:
-    """Copy kept contents to the places where no file is; those that were brought. Raises OSError."""
+def bring_back(files: Iterable[MediaFile], roots: Roots, folder: BackupFolder, say: Say) -> Iterator[MediaFile]:
+    """Copy kept contents to the places where no file is; those that were brought. Raises OSError.
+
+    A content that has changed in the backup folder is told, and not passed off as the file that it was.
+    """
     for file in files:
         target = roots.path(file)
         content = folder.content(file.sha256) if file.kept and file.sha256 else None
@@ -145,7 +148,10 @@ def bring_back(files: Iterable[MediaFile], roots: Roots, folder: BackupFolder) -
         target.parent.mkdir(mode=0o700 if file.root == "jobs" else 0o777, parents=True, exist_ok=True)
         part = target.with_name(f".{file.sha256}.part")
         part.unlink(missing_ok=True)
-        copy(content, part)
+        if copy(content, part) != file.sha256:
+            part.unlink()
+            say(f"not brought back, because {content} has changed since it was kept: {file.root}/{file.path}")
+            continue
         part.rename(target)
         yield file
 

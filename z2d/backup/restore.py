@@ -76,7 +76,7 @@ async def restore(
     brought = 0
     if manifest.media_mode != "list":
         say("bringing files back")
-        async for _ in in_threads(bring_back(manifest.media, roots, folder), say):
+        async for _ in in_threads(bring_back(manifest.media, roots, folder, say), say):
             brought += 1
     say("looking for the jobs' files")
     async with Database.open(dsn, size=1, application="z2d backup") as db:
