@@ -212,6 +212,21 @@ async def test_a_content_that_has_changed_is_not_passed_off_as_the_file(
     assert any("has changed since it was kept" in step for step in world.steps)
 
 
+async def test_where_files_cannot_be_brought_back_the_database_has_moved_in_all_the_same(
+    world: World, db: Database, fill: Fill, empty_dsn: str
+) -> None:
+    job_id = await fill()
+    place = world.file(job_id, "media/a.mp4", b"0123456789")
+    await db.execute("UPDATE job_files SET sha256 = $1", described(place))
+    made = (await world.back_up(media="copy")).manifest
+    shutil.rmtree(world.roots.jobs)
+    world.roots.jobs.write_text("in the way")
+    with pytest.raises(faults.BackupTrouble, match=r"restored, but not all files are back .*1 file of jobs"):
+        await restored(world, empty_dsn, made.name)
+    assert await ask(empty_dsn, "SELECT count(*) FROM workers WHERE state = 'ACTIVE'") == 0
+    assert await ask(empty_dsn, "SELECT state FROM job_files") == "MISSING"
+
+
 async def test_listed_files_are_compared_where_they_lie(world: World, db: Database, fill: Fill) -> None:
     job_id = await fill()
     place = world.file(job_id, "media/a.mp4", b"0123456789")

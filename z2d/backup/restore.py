@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from z2d.backup.faults import DaemonRunning, NoRoom, NotEmpty, TooNew
+from z2d.backup.faults import BackupTrouble, DaemonRunning, NoRoom, NotEmpty, TooNew
 from z2d.backup.folder import BackupFolder
 from z2d.backup.manifest import Manifest, Origin
 from z2d.backup.media import Roots, Say, absent, bring_back, in_threads
@@ -73,11 +73,14 @@ async def restore(
         await _make_room(dsn)
         await load_and_compare(dsn, dump, manifest, binaries=binaries, say=say)
         version = await migrate(dsn)
-    brought = 0
+    brought, trouble = 0, None
     if manifest.media_mode != "list":
         say("bringing files back")
-        async for _ in in_threads(bring_back(manifest.media, roots, folder, say), say):
-            brought += 1
+        try:
+            async for _ in in_threads(bring_back(manifest.media, roots, folder, say), say):
+                brought += 1
+        except OSError as error:  # said at the end: a database that never moved in would be worse than files not here
+            trouble = f"{error.filename or roots.jobs}: {error.strerror or error}"
     say("looking for the jobs' files")
     async with Database.open(dsn, size=1, application="z2d backup") as db:
         async with db.connection() as connection:
@@ -88,6 +91,12 @@ async def restore(
             db,
             installation=(manifest.origin.installation, here.installation),
             library=(manifest.origin.library_dir, here.library_dir),
+        )
+    if trouble is not None:
+        raise BackupTrouble(
+            f"the database is restored, but not all files are back ({trouble}): {plural(len(gone), 'file')} of jobs "
+            "marked as missing. To bring them back, mend that, make the database empty again (move the state folder's "
+            "folder postgres away) and restore once more"
         )
     return Restored(manifest, version, brought, len(gone), time.monotonic() - began)
 
