@@ -142,6 +142,15 @@ def test_the_newest_and_the_young_stay(tmp_path: Path, keep: Keep, left: list[in
     assert len(list(tmp_path.iterdir())) == 2 * len(left)
 
 
+def test_the_one_just_made_stays_although_the_clock_went_back(tmp_path: Path) -> None:
+    folder = BackupFolder(tmp_path)
+    for year in (2036, 2037):
+        put(folder, manifest(f"z2-{year}1120T031500Z", age_days=-3650))
+    put(folder, manifest("z2-20261120T031500Z", age_days=0.1))
+    assert folder.thin_out(Keep(2), made="z2-20261120T031500Z") == []
+    assert folder.thin_out(Keep(2)) == ["z2-20261120T031500Z"]
+
+
 def test_what_cannot_be_read_stays_and_is_not_counted(tmp_path: Path) -> None:
     folder = BackupFolder(tmp_path)
     for hour in range(4):

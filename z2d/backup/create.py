@@ -78,7 +78,7 @@ async def create(
             media=found,
         )
         folder.finish(part, made)
-        return Made(made, folder.thin_out(keep_these), time.monotonic() - began)
+        return Made(made, folder.thin_out(keep_these, made=name), time.monotonic() - began)
 
 
 async def _dump(

@@ -121,15 +121,16 @@ class BackupFolder:
         written.rename(self.path / f"{made.name}.json")
         sync(self.path)
 
-    def thin_out(self, keep: Keep) -> list[str]:
+    def thin_out(self, keep: Keep, *, made: str | None = None) -> list[str]:
         """Remove what need not be kept, and contents of files nobody names any more; the names of what went.
 
-        A backup that cannot be read is never removed, and then no content either.
+        A backup that cannot be read is never removed, and then no content either. Nor is the one just `made`: its name
+        is not the newest where the clock was wrong when others were made.
         """
         listed = self.listed()
         whole = [one.manifest for one in listed if one.manifest and not one.trouble]
         edge = datetime.now(UTC) - timedelta(days=keep.days or 0)
-        going = [one for one in whole[keep.count :] if one.created_at < edge]
+        going = [one for one in whole[keep.count :] if one.created_at < edge and one.name != made]
         for one in going:
             (self.path / one.dump_name).unlink()
             (self.path / f"{one.name}.json").unlink()
