@@ -50,6 +50,15 @@ def test_mistakes_are_named_with_their_table(tmp_path: Path) -> None:
     assert problems("Up Per", kind="feed")[0].startswith("[targets.Up Per]: a name has")
     assert problems("library", kind="feed")[0].startswith("[targets.library]: a name has")
     assert "http://" in problems(kind="webhook", url="ftp://x", secret_file="/x")[0]
+    for url in (
+        "http://[::1",
+        "http://x:99999",
+        "http://x:port/",
+        "http://a..b/",
+        f"http://{'a' * 64}.test",
+        "http://",
+    ):
+        assert "http://" in problems(kind="webhook", url=url, secret_file="/x")[0]
     webhook = {"kind": "webhook", "url": "https://example.org/in"}
     assert problems(**webhook, secret_file="/none") == ["[targets.one]: /none: No such file or directory"]
     assert "no account whose home" in problems(**webhook, secret_file="~nobody-here/x")[0]

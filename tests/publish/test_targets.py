@@ -115,6 +115,12 @@ async def test_nobody_there_and_a_secret_that_stays_one() -> None:
     assert "canary-2" not in repr(target)
 
 
+async def test_a_name_that_no_machine_can_have_is_not_tried_again() -> None:
+    with pytest.raises(NotDelivered) as refused:
+        await WebhookTarget("hook", "http://a..b/in", b"k" * 16).deliver(PARCEL)
+    assert (refused.value.error_class, refused.value.final) == (ErrorClass.BAD_URL, True)
+
+
 def ntfy(receiver: Receiver, *paths: str) -> NotificationTarget:
     """apprise's own plain JSON service."""
     return NotificationTarget("phone", tuple(f"{receiver.url}/{path}".replace("http", "json") for path in paths))

@@ -171,7 +171,9 @@ def test_names_of_the_client_are_no_mistakes(monkeypatch: pytest.MonkeyPatch) ->
     load(None, {})
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host/", "http://me:secret@host/v1", "http://host:99999"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8000", "ftp://host/", "http://me:secret@host/v1", "http://host:99999", "http://a..b/v1"]
+)
 def test_a_service_is_an_address_without_a_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("Z2_SPEECH_URL", url)
     (problem,) = problems()
@@ -268,7 +270,7 @@ def test_a_mistake_in_a_profile_is_named_with_its_line(bare: Path, text: str, li
 
 @pytest.mark.parametrize(
     "value", ["proxy.example:3128", "ftp://u:canary-4@proxy.example:21", "http://u:canary-4@proxy.example",
-              "http://u:canary-4@:8080", "http://proxy.example:canary-4"],
+              "http://u:canary-4@:8080", "http://proxy.example:canary-4", "http://u:canary-4@proxy..example:8080"],
 )  # fmt: skip
 def test_a_proxy_that_is_none_is_refused_without_its_password(
     bare: Path, monkeypatch: pytest.MonkeyPatch, value: str

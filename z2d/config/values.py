@@ -73,12 +73,17 @@ def _secret(value: object) -> object:
     return text
 
 
+def _is_host(host: str | None) -> bool:
+    """Whether there is a host, and a machine can have that name. Raises UnicodeError, a ValueError, where none can."""
+    return bool(host and host.encode("idna"))
+
+
 def _proxy(value: object) -> object:
     """A proxy's address; it may hold a password, so no message repeats it."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     try:
         parts = urlsplit(text.strip()) if isinstance(text, str) else None
-        usable = parts is not None and parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port
+        usable = parts is not None and parts.scheme in PROXY_SCHEMES and _is_host(parts.hostname) and parts.port
     except ValueError:  # a port that is none
         usable = False
     if not usable:
@@ -90,7 +95,9 @@ def _service(value: object) -> object:
     """The address of a service. A password does not belong into it, and no message repeats one."""
     try:
         parts = urlsplit(value.strip()) if isinstance(value, str) else None
-        usable = parts is not None and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        usable = (
+            parts is not None and parts.scheme in ("http", "https") and _is_host(parts.hostname) and parts.port != 0
+        )
     except ValueError:  # a port that is none
         usable = False
     if not usable or parts is None or "@" in parts.netloc or parts.query or parts.fragment:

@@ -52,7 +52,14 @@ def _filter(value: object) -> object:
 
 
 def _web(value: object) -> object:
-    if not isinstance(value, str) or urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname:
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        usable = (
+            parts and parts.scheme in {"http", "https"} and parts.port != 0 and (parts.hostname or "").encode("idna")
+        )
+    except ValueError:  # a bracket that is not closed, a port that is none, a name that no machine can have
+        usable = False
+    if not usable or not isinstance(value, str):
         raise ValueError("an address that begins with http:// or https:// is needed")
     return value.rstrip("/")
 

@@ -64,7 +64,7 @@ class WebhookTarget:
                 status, retry_after = answer.status, answer.headers.get("Retry-After")
         except TimeoutError as error:
             raise NotDelivered(ErrorClass.TIMEOUT, f"{place} did not answer within {ANSWER_S:.0f} s.") from error
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, UnicodeError) as error:  # no machine can have that name
             raise NotDelivered(ErrorClass.BAD_URL, f"{place} is no address.", final=True) from error
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, _Refused):
