@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,17 +32,28 @@ def test_a_bare_call_prints_the_help(z2ctl: Z2ctl) -> None:
     assert all(verb in ended.out for verb in VERBS)
 
 
-def test_every_option_has_a_variable(place: Path) -> None:
+def options_below(command: click.Command, context: click.Context, prefix: str) -> Iterator[tuple[str, click.Option]]:
+    """Every option, with the prefix that its variable is to have."""
+    for option in command.params:
+        if isinstance(option, click.Option) and not option.is_eager:
+            yield prefix, option
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from options_below(below, context, f"{prefix}_{name.upper().replace('-', '_')}")
+
+
+def test_every_option_has_a_variable_of_its_name(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with cli.make_context("z2ctl", ["version"], auto_envvar_prefix="Z2CTL") as root:
-        for verb in VERBS:
-            command = cli.get_command(root, verb)
-            assert command is not None
-            with click.Context(command, parent=root, info_name=verb) as context:
-                options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
-                for option in options:
-                    if option.name != "help":
-                        assert context.auto_envvar_prefix == f"Z2CTL_{verb.upper().replace('-', '_')}"
-                        assert option.allow_from_autoenv
+        found = list(options_below(cli, root, "Z2CTL"))
+        assert len(found) > 80
+        for prefix, option in found:
+            name = max(option.opts, key=len).removeprefix("--").upper().replace("-", "_")
+            value = str(option.flag_value) if isinstance(option.flag_value, str) else "1"
+            monkeypatch.setenv(f"{prefix}_{name}", value)
+            given = option.value_from_envvar(click.Context(click.Command("x"), auto_envvar_prefix=prefix))
+            assert given in (value, [value], (value,)), f"{prefix}_{name}"
 
 
 def test_a_variable_stands_for_its_option(daemon: FakeDaemon, z2ctl: Z2ctl, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +62,16 @@ def test_a_variable_stands_for_its_option(daemon: FakeDaemon, z2ctl: Z2ctl, monk
     assert z2ctl("list").code == 0
     assert "status=FAILED&status=QUEUED" in daemon.paths()[0]
     assert "limit=7" in daemon.paths()[0]
+    monkeypatch.setenv("Z2CTL_LIST_Q", "words")
+    monkeypatch.setenv("Z2CTL_LIST_WORDS", "of old")  # how click calls the parameter
+    z2ctl("list")
+    assert "q=words" in daemon.paths()[1]
+    monkeypatch.setenv("Z2CTL_MOVE_LAST", "1")
+    daemon.jobs[1] = job(1)
+    z2ctl("move", 1)
+    assert daemon.asked[-1] == ("POST", "/api/jobs/1/move", {"to": "last"})
+    monkeypatch.setenv("Z2CTL_SOCKET", "/none/z2d.sock")
+    assert "/none/z2d.sock" in z2ctl("list").err
 
 
 def test_submit_prints_the_id(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

@@ -112,6 +112,7 @@ class Verbs(click.Group):
             return None
         command = getattr(import_module(f"z2ctl.cli.{module}"), f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
+        _name_variables(command, f"Z2CTL_{_in_capitals(cmd_name)}")
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -123,6 +124,23 @@ class Verbs(click.Group):
         except BrokenPipeError:
             _close_quietly()
             ctx.exit(DONE)
+
+
+def _in_capitals(name: str) -> str:
+    return name.upper().replace("-", "_")
+
+
+def _name_variables(command: click.Command, prefix: str) -> None:
+    """Let each option, of commands below too, be set by a variable that is called as the option is.
+
+    click calls it as the function's parameter is, which nobody outside knows: Z2CTL_SUBMIT_RUN_AFTER for --at.
+    """
+    for option in command.params:
+        if isinstance(option, click.Option) and option.envvar is None:
+            long = next((name for name in option.opts if name.startswith("--")), None)
+            option.envvar = long and f"{prefix}_{_in_capitals(long[2:])}"
+    for name, below in command.commands.items() if isinstance(command, click.Group) else ():
+        _name_variables(below, f"{prefix}_{_in_capitals(name)}")
 
 
 def _open_what_is_closed() -> None:
@@ -150,9 +168,15 @@ def _close_quietly() -> None:
     "130 interrupted.",
 )
 @click.option("--url", metavar="URL", help="Daemon at this address (default: Z2_URL, else the local socket).")
-@click.option("--socket", "socket_path", type=click.Path(path_type=Path), help="Daemon on this unix socket.")
+@click.option(
+    "--socket",
+    "socket_path",
+    envvar="Z2CTL_SOCKET",
+    type=click.Path(path_type=Path),
+    help="Daemon on this unix socket.",
+)
 @click.option("--token-file", type=click.Path(path_type=Path), help="File with the token for --url.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Only ASCII signs in tables and bars.")
+@click.option("--ascii", "ascii_only", envvar="Z2CTL_ASCII", is_flag=True, help="Only ASCII signs in tables and bars.")
 @click.version_option(package_name="z2", prog_name="z2ctl")
 @click.pass_context
 def cli(
