@@ -34,6 +34,13 @@ def test_shapes(value: object) -> None:
     assert len({raw.source for raw in raws}) == 2
 
 
+@pytest.mark.parametrize("beside", [[TWO, TWO, 7], {"job-2": TWO, "job-3": TWO}])
+def test_what_could_be_records_beside_those_that_are_is_not_passed_over(beside: object) -> None:
+    one, other = found(json.dumps({"version": 3, "jobs": [ONE], "archive": beside, "stats": {"n": [1]}}).encode())
+    assert (one.fields, other.fields, other.source) == (ONE, None, 'a.json["archive"]')
+    assert other.fault == 'under no name that is known, and beside "jobs": 2 objects that name a URL'
+
+
 def test_one_object_and_json_lines() -> None:
     assert [raw.fields for raw in found(json.dumps(ONE, indent=2).encode())] == [ONE]
     raws = found(f"{json.dumps(ONE)}\n\n{json.dumps(TWO)}\n{{broken\n".encode())

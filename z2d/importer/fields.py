@@ -107,9 +107,15 @@ def _folded(record: Mapping[str, Any]) -> dict[str, Any]:
 def looks_like_record(value: Mapping[str, Any]) -> bool:
     """Whether an object is a record itself, and not something that records are wrapped in."""
     found = _folded(value)
-    return any(isinstance(found.get(name), str) for name in _FOLDED["url"]) or any(
+    return has_url(value) or any(
         name in found and not isinstance(found[name], dict | list) for name in (*_FOLDED["status"], *_FOLDED["id"])
     )
+
+
+def has_url(value: Mapping[str, Any]) -> bool:
+    """Whether an object has at its top what every record must have."""
+    found = _folded(value)
+    return any(isinstance(found.get(name), str) for name in _FOLDED["url"])
 
 
 # ------------------------------------------------------------------ values

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from z2d.importer.fields import looks_like_record
+from z2d.importer.fields import has_url, looks_like_record
 
 ENDINGS = frozenset({".json", ".jsonl", ".ndjson"})
 LARGEST_FILE = 512 << 20
@@ -128,6 +128,10 @@ def _shaped(
         if wrapped:
             for name in wrapped:
                 yield from _shaped(value[name], f"{source}.{name}", warnings, None, depth + 1)
+            for name in value:
+                if name not in wrapped and (number := _like_records(value[name])):
+                    fault = f'under no name that is known, and beside "{wrapped[0]}": {number} objects that name a URL'
+                    yield Raw(f"{source}[{json.dumps(name)[:80]}]", fault=fault)
         elif value and all(isinstance(item, dict) for item in value.values()):
             for name, item in value.items():
                 yield _raw(item, f"{source}[{json.dumps(name)[:80]}]", warnings, name)
@@ -135,6 +139,12 @@ def _shaped(
             yield _raw(value, source, warnings, key)
     else:
         yield _raw(value, source, warnings, key)
+
+
+def _like_records(value: Any) -> int:
+    """How many records a value could hold."""
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(isinstance(item, dict) and has_url(item) for item in held)
 
 
 def _raw(value: Any, source: str, warnings: tuple[str, ...], key: str | None) -> Raw:
