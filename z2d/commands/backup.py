@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from z2d.commands.shared import Command, common_flags, live
+from z2d.commands.shared import Command, common_flags, live, show
 
 if TYPE_CHECKING:
     from z2d.backup.manifest import Manifest
@@ -184,7 +184,7 @@ def _do(
 
     def say(step: str) -> None:
         if as_json:
-            click.echo(json.dumps({"type": "step", "words": step}))
+            show(json.dumps({"type": "step", "words": step}))
         else:
             log.info("%s", step)
 
@@ -195,11 +195,11 @@ def _do(
             done = await work(settings, say)
         except BackupFailed as failed:
             if as_json:
-                click.echo(json.dumps({"type": "error", "code": failed.code, "message": str(failed)}))
+                show(json.dumps({"type": "error", "code": failed.code, "message": str(failed)}))
             raise
         if as_json:
-            click.echo(json.dumps({"type": kind, **done}))
+            show(json.dumps({"type": kind, **done}))
         elif said := words(done):
-            click.echo(said)
+            show(said)
 
     live(config, flags, lambda: run)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from z2d.commands.shared import common_flags, live
+from z2d.commands.shared import common_flags, live, show
 from z2d.wire.import_flags import import_flags
 
 
@@ -36,15 +36,15 @@ def import_(
 
     def say(entry: Any) -> None:
         if as_json:
-            click.echo(json.dumps({"type": "record", **entry.as_json()}))
+            show(json.dumps({"type": "record", **entry.as_json()}))
         elif words := entry_words(entry):
-            click.echo(words)
+            show(words)
 
     roots = tuple(files_from or [folder.absolute().parent]) if copy_files else ()
 
     async def work(settings: Any, notifier: Any) -> None:
         totals = await import_records(settings, notifier, folder, apply=apply, files_from=roots, beside=beside, say=say)
-        click.echo(json.dumps({"type": "totals", **totals.as_json()}) if as_json else totals_words(totals))
+        show(json.dumps({"type": "totals", **totals.as_json()}) if as_json else totals_words(totals))
         if totals.rejected or totals.mismatches:
             raise DaemonTrouble("not everything could be imported; the reasons stand above")
 

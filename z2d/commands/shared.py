@@ -32,6 +32,18 @@ def common_flags(command: Command) -> Command:
     return command
 
 
+def show(text: str) -> None:
+    """Write a line to stdout. Raises DaemonTrouble where the disk behind it is full; a reader that left is no fault."""
+    from z2d.daemon.trouble import DaemonTrouble
+
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DaemonTrouble(f"cannot write to stdout: {error.strerror}") from None
+
+
 def read(config: Path | None, flags: dict[str, Any]) -> Settings:
     """The settings as they are now. Raises ConfigTrouble."""
     from z2d.config import load
