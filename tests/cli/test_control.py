@@ -163,6 +163,15 @@ def test_usage(z2ctl: Z2ctl, words: list[str], daemon: FakeDaemon) -> None:
     assert daemon.asked == []
 
 
+@pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "retry", "delete"])
+@pytest.mark.parametrize("line", ["", " "])
+def test_an_empty_filter_is_not_taken_for_every_job(z2ctl: Z2ctl, daemon: FakeDaemon, verb: str, line: str) -> None:
+    ended = z2ctl(verb, "--filter", line)
+    assert ended.code == 2
+    assert "would mean every job" in ended.err
+    assert not daemon.asked
+
+
 def test_the_queue_in_a_pipe(z2ctl: Z2ctl) -> None:
     lines = z2ctl("queue").out.splitlines()
     assert lines[0] == "1\t7\t0\t2026-11-22T07:00:00.000Z\tOne red\thttp://site.test/7.html"

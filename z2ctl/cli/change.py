@@ -19,6 +19,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 MANY_S = 180.0  # a thousand jobs take their time
 
 
+def _some(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Callback of `--filter`: an empty one is what a script's unset variable leaves, and would mean every job."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty, and would mean every job; if that is wanted, write 'age>0s'.")
+    return value
+
+
 def chosen(*, everything: str = "") -> Callable[[F], F]:
     """Give a verb `ID...`, `--filter`, `--dry-run`, and `--all` where `everything` says what that is."""
 
@@ -27,7 +34,11 @@ def chosen(*, everything: str = "") -> Callable[[F], F]:
         if everything:
             command = click.option("--all", "every", is_flag=True, help=everything)(command)
         command = click.option(
-            "--filter", "condition", metavar="FILTER", help="The jobs that this finds, as in 'z2ctl list FILTER'."
+            "--filter",
+            "condition",
+            metavar="FILTER",
+            callback=_some,
+            help="The jobs that this finds, as in 'z2ctl list FILTER'.",
         )(command)
         return click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)(command)
 
