@@ -84,6 +84,23 @@ async def test_a_repeated_batch_of_forced_jobs_makes_them_once(world: World) -> 
     assert [one["job_id"] for one in first[1]["results"]] == [one["job_id"] for one in again[1]["results"]]
 
 
+async def test_what_a_dry_run_foretells_of_forced_jobs_happens(world: World) -> None:
+    done, waiting = URL, "https://media.example/2"
+    await world.call("POST", "/api/jobs", json={"url": done})
+    await world.call("DELETE", "/api/jobs/1")
+    await world.db.execute(
+        "INSERT INTO jobs (url, dedup_key, status, outcome, finished_at) "
+        "SELECT url, dedup_key, 'COMPLETED', 'FULL', now() FROM jobs"
+    )
+    await world.call("POST", "/api/jobs", json={"url": waiting})
+    body = {"urls": [done, waiting, "https://media.example/3", "https://media.example/3"], "force": True}
+    found = []
+    for dry_run in (True, False):
+        _, said = await world.call("POST", "/api/jobs/batch", json=body | {"dry_run": dry_run})
+        found.append([one["result"] for one in said["results"]])
+    assert found == [["queued", "duplicate", "queued", "duplicate"]] * 2
+
+
 async def test_pages_by_cursor_see_each_job_once(world: World) -> None:
     for number in range(25):
         await queue(world.db, f"https://media.example/{number}")

@@ -45,10 +45,8 @@ async def _foretell(
     request: web.Request, taken: Mapping[int, Admitted], force: bool
 ) -> dict[int, tuple[bool, int | None]]:
     """What submitting would do now, by the place in the batch: (is it there or named before, id of the job)."""
-    if force:
-        return dict.fromkeys(taken, (False, None))
     keys = {at: one.dedup_key for at, one in taken.items()}
-    there = await known.known_keys(request.app[DB], {key for key in keys.values() if key is not None})
+    there = await known.known_keys(request.app[DB], {key for key in keys.values() if key is not None}, forced=force)
     foretold: dict[int, tuple[bool, int | None]] = {}
     earlier: set[str] = set()
     for at, key in keys.items():

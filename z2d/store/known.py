@@ -26,10 +26,10 @@ async def answering(connection: Any, keys: Iterable[str], *, forced: bool) -> di
     return {row["dedup_key"]: row["id"] for row in rows}
 
 
-async def known_keys(db: Database, keys: Iterable[str]) -> dict[str, int]:
+async def known_keys(db: Database, keys: Iterable[str], *, forced: bool = False) -> dict[str, int]:
     """Of those dedup keys that a job would answer for, that job; see `answering`."""
     stored = {key: clean_key(key) for key in keys}
-    there = await answering(db, stored.values(), forced=False)
+    there = await answering(db, stored.values(), forced=forced)
     return {key: there[cleaned] for key, cleaned in stored.items() if cleaned in there}
 
 
