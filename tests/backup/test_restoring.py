@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.backup.conftest import HERE, World
-from tests.store.making import job, publication
+from tests.store.making import job, metadata, publication
 from z2d.backup import faults
 from z2d.backup.manifest import Manifest
+from z2d.backup.media import Roots, belonging
 from z2d.backup.restore import Restored, check_room, check_version, restore
 from z2d.backup.verify import rehearse
 from z2d.postgres import contents
 from z2d.postgres.clients import other_database
+from z2d.publish.library import Entry, SourceFile, publish
 from z2d.store import claims, migrations, rescue, results, workers
 from z2d.store.database import Database
 from z2d.store.migrations import SCHEMA_VERSION, migrate
@@ -240,6 +244,36 @@ async def test_listed_files_are_compared_where_they_lie(world: World, db: Databa
     with pytest.raises(faults.MediaDiffers, match=r"\(missing\)"):
         await world.prove(made.name, media=True)
     await world.prove(made.name)
+
+
+def test_an_entry_that_goes_while_files_are_kept_is_no_fault(tmp_path: Path) -> None:
+    """The daemon works on while a backup is made: it may take an entry out, or give it another name."""
+    job, roots = tmp_path / "film.mp4", Roots(tmp_path / "jobs", tmp_path / "library")
+    job.write_bytes(b"film")
+    for key in ("site:1", "site:2"):
+        entry = Entry(metadata(key, key=key), "https://example.org/a", media=SourceFile(job, described(job)))
+        publish(roots.library, entry)
+    records = sorted(roots.library.glob("*/*/.z2.json"))
+    found = belonging([], roots)
+    first = next(found)
+    shutil.rmtree(records[0].parent)
+    assert {file.path.rpartition("/")[0] for file in found} == {records[1].parent.relative_to(roots.library).as_posix()}
+    assert (first.root, (roots.library / first.path).parent) == ("library", records[0].parent)
+
+
+@pytest.mark.parametrize("damage", [("sha256", "f" * 63), ("sha256", "None"), ("size", -1)])
+def test_a_library_record_that_is_damaged_keeps_nothing_from_being_backed_up(
+    tmp_path: Path, damage: tuple[str, object]
+) -> None:
+    folder = tmp_path / "library" / "Talks" / "A talk"
+    folder.mkdir(parents=True)
+    (folder / "a.mp4").write_bytes(b"film")
+    written = {"sha256": "a" * 64, "size": 4, "mtime_ns": (folder / "a.mp4").stat().st_mtime_ns}
+    record = {"media_key": "site:1", "content_hash": "h", "published_at": "2026-01-01T00:00:00+00:00"}
+    roots = Roots(tmp_path / "jobs", tmp_path / "library")
+    for files, count in (({"a.mp4": written}, 2), ({"a.mp4": written | dict([damage])}, 0)):
+        (folder / ".z2.json").write_text(json.dumps(record | {"files": files}))
+        assert len(list(belonging([], roots))) == count
 
 
 async def test_links_cost_no_space_and_contents_go_with_the_last_that_names_them(

@@ -51,18 +51,24 @@ def belonging(known: Iterable[KnownFile], roots: Roots) -> Iterator[MediaFile]:
         yield MediaFile(root="jobs", path=path.as_posix(), size=one.size_bytes, sha256=one.sha256, kept=False)
     for record in sorted(roots.library.glob(f"*/*/{library_manifest.NAME}")):
         entry = library_manifest.load(record.parent)
-        for name, written in sorted(entry.files.items()) if entry else ():
-            if (path := record.parent / name).is_file():
-                # what a person has written into it since belongs to it as well
-                same = path.stat().st_mtime_ns == written.mtime_ns and path.stat().st_size == written.size
-                yield _library_file(path, roots, written.sha256 if same else library_manifest.sha256_of(path))
-        if entry:
-            yield _library_file(record, roots, library_manifest.sha256_of(record))
+        for name, written in [*sorted(entry.files.items()), (record.name, None)] if entry else ():
+            if found := _library_file(record.parent / name, roots, written):
+                yield found
 
 
-def _library_file(path: Path, roots: Roots, digest: str) -> MediaFile:
+def _library_file(path: Path, roots: Roots, written: library_manifest.Written | None) -> MediaFile | None:
+    """A file of the library as it is; None for one that has gone: z2 works on while contents are kept."""
+    try:
+        if not path.is_file():
+            return None
+        now = path.stat()
+        # what a person has written into it since belongs to it as well
+        same = written is not None and (now.st_mtime_ns, now.st_size) == (written.mtime_ns, written.size)
+        digest = written.sha256 if written is not None and same else library_manifest.sha256_of(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     relative = path.relative_to(roots.library).as_posix()
-    return MediaFile(root="library", path=relative, size=path.stat().st_size, sha256=digest, kept=False)
+    return MediaFile(root="library", path=relative, size=now.st_size, sha256=digest, kept=False)
 
 
 def keep(files: Iterable[MediaFile], roots: Roots, folder: BackupFolder, mode: Mode, say: Say) -> Iterator[MediaFile]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Any
 
 NAME = ".z2.json"
 _FORMAT = 1
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def load(folder: Path) -> Manifest | None:
             files=_files(body["files"]),
             incoming=_files(body.get("incoming", {})),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -93,12 +95,18 @@ def _plain(written: Written) -> dict[str, str | int]:
 
 
 def _files(body: dict[str, Any]) -> dict[str, Written]:
-    """The files of a manifest read back; a name that leaves the folder is no name z2 wrote."""
-    return {
+    """The files of a manifest read back; a name that leaves the folder is no name z2 wrote.
+
+    Raises ValueError for what z2 cannot have written of a file.
+    """
+    found = {
         name: Written(str(of["sha256"]), int(of["size"]), int(of["mtime_ns"]))
         for name, of in body.items()
         if name == Path(name).name and name not in (".", "..")
     }
+    if not all(_SHA256.fullmatch(one.sha256) and one.size >= 0 for one in found.values()):
+        raise ValueError("a size or a hash that is none")
+    return found
 
 
 def sha256_of(path: Path) -> str:
