@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from itertools import pairwise
 
 import pytest
@@ -254,24 +253,24 @@ def test_no_damage_to_a_real_file_makes_the_reader_raise() -> None:
                 read(data[cut:], path.suffix[1:])
 
 
+@pytest.mark.timeout(60)  # hours, where the time grows with the square of the size
 @pytest.mark.parametrize(
     "hostile",
     [
-        "<tt>" + "<p>" * 60_000,
-        "<tt>" + "<p " * 60_000,
-        "<tt><p " + "a" * 60_000 + ">x</p>",
-        "<timedtext><p t='1' d='2'>hello" + "<s>" * 60_000 + "</p>",
-        "<tt><p begin='1s' end='2s'>" + "<" * 100_000 + "</p>",
-        "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<" * 100_000,
-        "WEBVTT\n\n00:01.000 --> 00:02.000\n<v" + " " * 60_000,
-        "1\n00:00:01,000 --> 00:00:02,000\n" + "{\\" * 60_000,
+        "<tt>" + "<p>" * 600_000,
+        "<tt>" + "<p " * 600_000,
+        "<tt><p " + "a" * 600_000 + ">x</p>",
+        "<timedtext><p t='1' d='2'>hello" + "<s>" * 600_000 + "</p>",
+        "<tt><p begin='1s' end='2s'>" + "<" * 1_000_000 + "</p>",
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<" * 1_000_000,
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n<v" + " " * 600_000,
+        "1\n00:00:01,000 --> 00:00:02,000\n" + "{\\" * 600_000,
     ],
     ids=lambda text: text[:12].strip() + " ... " + text[-4:],
 )
 def test_a_hostile_file_is_read_in_the_time_its_size_takes(hostile: str) -> None:
-    began = time.process_time()
+    """No other thread of the daemon runs while a pattern searches."""
     read(hostile.encode())
-    assert time.process_time() - began < 2, "no other thread of the daemon runs while a pattern searches"
 
 
 @pytest.mark.parametrize(

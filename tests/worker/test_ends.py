@@ -223,7 +223,7 @@ async def test_a_worker_declared_gone_drops_its_jobs_and_goes_on_under_a_new_nam
             return bool(await db.fetchval("SELECT true FROM jobs WHERE id = $1 AND worker_id <> $2", job_id, first))
 
         await eventually(taken_again, 15, what="the job under a new name")
-        assert list(worker.working_on) == [job_id]
+        await eventually(lambda: list(worker.working_on) == [job_id], what="the job in hand")
         job = await desk.end_of(job_id)
     assert job.status is JobStatus.COMPLETED, await desk.story(job_id)
     assert job.attempt == 2

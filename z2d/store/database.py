@@ -23,6 +23,7 @@ from z2d.wire.errors import DatabaseUnavailable
 ACQUIRE_S = 1.5
 COMMAND_S = 3.0
 STATEMENT_MS = 2900  # the server gives up first: a cancelled statement leaves its connection usable
+SLOW_STATEMENT_S = 60.0  # in `transaction`, where no request waits: a long transcript takes its time to be indexed
 LOCK_MS = 2500
 IDLE_IN_TRANSACTION_MS = 15_000
 CLOSE_S = 2.0

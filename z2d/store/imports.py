@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from z2d.store.clean import clean_key, clean_or_none, clean_text
-from z2d.store.database import Database
+from z2d.store.database import SLOW_STATEMENT_S, Database
 from z2d.store.lines import Line, append_lines
 from z2d.store.results import save_analysis, save_files, save_metadata, save_transcript
 from z2d.wire.jobs import JobStatus, Outcome, StageName, StageStatus
@@ -95,7 +95,7 @@ async def put(db: Database, jobs: Sequence[OldJob]) -> list[int | str]:
     A job whose legacy id came in meanwhile by another import is not put in either.
     """
     results: list[int | str] = []
-    async with db.transaction() as connection:
+    async with db.transaction(statement_s=SLOW_STATEMENT_S) as connection:
         for job in jobs:
             try:
                 async with connection.transaction():  # one bad record takes back nothing but itself

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from z2d.store.database import Database
+from z2d.store.database import SLOW_STATEMENT_S, Database
 from z2d.store.reads import summary
 from z2d.wire.errors import Conflict
 from z2d.wire.jobs import JobSummary
@@ -20,7 +20,6 @@ AT_ONCE = 200  # jobs of one round of housekeeping
 # With a job go its cues and lines, tens of thousands of rows: what did not fit into the time of one statement would
 # not fit at the next round either, and stop all that comes after it in every round.
 _FORGOTTEN_AT_ONCE = 20
-_SLOW_STATEMENT_S = 60.0
 
 _RESTORE = """
     UPDATE jobs SET deleted_at = NULL, delete_files = false WHERE id = $1 AND deleted_at IS NOT NULL RETURNING true
@@ -77,7 +76,7 @@ async def forget(db: Database, older_than_s: float, *, but: Sequence[int] = ()) 
     """Remove the rows of jobs, `but` these, that were deleted more than `older_than_s` seconds ago; their number."""
     gone = 0
     while True:
-        async with db.transaction(statement_s=_SLOW_STATEMENT_S) as connection:
+        async with db.transaction(statement_s=SLOW_STATEMENT_S) as connection:
             answer = await connection.execute(_FORGET, float(older_than_s), _FORGOTTEN_AT_ONCE, but)
         count = int(answer.rpartition(" ")[2])
         gone += count
@@ -166,6 +165,6 @@ async def cut_logs(db: Database, older_than_s: float) -> int:
     """Keep of the logs of jobs that finished so long ago only their last 20 lines; how many logs were cut."""
     rows = await db.fetch(_OLD_LOGS, float(older_than_s), LAST_LINES, AT_ONCE)
     for row in rows:
-        async with db.transaction(statement_s=_SLOW_STATEMENT_S) as connection:
+        async with db.transaction(statement_s=SLOW_STATEMENT_S) as connection:
             await connection.execute(_CUT_LOG, row["job_id"], LAST_LINES)
     return len(rows)

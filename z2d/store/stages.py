@@ -13,7 +13,7 @@ from typing import Any
 from z2d.store import outbox
 from z2d.store.claims import ERROR_TEXT, Claim, LeaseLost
 from z2d.store.clean import clean_int, clean_json, clean_key, clean_or_none, clean_real, clean_text
-from z2d.store.database import Database
+from z2d.store.database import SLOW_STATEMENT_S, Database
 from z2d.store.results import (
     forget_results,
     save_analysis,
@@ -28,7 +28,6 @@ from z2d.wire.library import Analysis, Artefact, FileKind, Metadata, Publication
 from z2d.wire.reasons import ErrorClass
 
 _DETAIL_LIMIT = 200
-_SLOW_STATEMENT_S = 60.0  # a long transcript takes its time to be indexed
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ async def finish_stage(
     publications: Sequence[Publication] = (),
 ) -> None:
     """The stage is DONE with these results, all in one transaction; they replace what an earlier run had found."""
-    async with db.transaction(statement_s=_SLOW_STATEMENT_S) as connection:
+    async with db.transaction(statement_s=SLOW_STATEMENT_S) as connection:
         if not await connection.fetchval(_GET_ON, *claim.fence):
             raise _lost(claim)
         await save_files(connection, claim.job_id, stage, artefacts)
