@@ -10,6 +10,7 @@ video's title could move the cursor, write the clipboard or turn the reading ord
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any, NamedTuple
@@ -246,6 +247,11 @@ def next_try_of(job: dict[str, Any], now: datetime | None = None) -> str:
     due = moment(job.get("run_after"))
     left_s = (due - (now or datetime.now(UTC))).total_seconds() if due else None
     return next_try(int(job["attempt"]), job.get("max_attempts"), left_s)
+
+
+def once_resumed(job: Mapping[str, Any]) -> str:
+    """When a held job of the API starts after it was resumed, where that is not at once; else nothing."""
+    return f"not before {day_and_time(job['due_after'])}" if job.get("due_after") else ""
 
 
 def clock(text: object) -> str:

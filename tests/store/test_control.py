@@ -54,15 +54,21 @@ async def test_a_wanted_time_outlives_a_pause_and_being_on_hold(db: Database) ->
     scheduled = await making.job(db, run_after=wanted)
     held = await making.job(db, run_after=wanted, hold=True)
     for _ in range(2):
-        paused = await control.pause(db, scheduled.id)
-        assert (paused.display_status, paused.run_after) == ("PAUSED", None)
+        for job_id in (scheduled.id, held.id):
+            paused = await control.pause(db, job_id)
+            assert (paused.display_status, paused.run_after) == ("PAUSED", None)
+            assert (await reads.detail(db, job_id)).due_after == wanted
+            assert "lets it go on, and it may start in 60 min." in (await why(db, job_id)).sentence
         for job_id in (scheduled.id, held.id):
             job = await control.resume(db, job_id)
             assert (job.display_status, job.run_after, job.wait_reason) == ("SCHEDULED", wanted, None)
+            assert (await reads.detail(db, job_id)).due_after is None
     assert await claims.claim(db, await making.worker(db)) is None
 
     await control.pause(db, held.id)
     await db.execute("UPDATE jobs SET due_after = now() - interval '1 hour' WHERE id = $1", held.id)
+    assert (await reads.detail(db, held.id)).due_after is None, "it has come: a resume starts it at once"
+    assert "may start" not in (await why(db, held.id)).sentence
     late = await control.resume(db, held.id)
     assert late.display_status == "QUEUED", "the time has come meanwhile"
     assert late.run_after is not None

@@ -106,8 +106,8 @@ async def options_there(pilot: Pilot[int]) -> None:
 
 async def chosen(pilot: Pilot[int]) -> None:
     await options_there(pilot)
-    await pilot.press("l", "down", "down", *"2h", "down", "y", "down", "space")
-    await shows(pilot, "lectures", "✗ hold has")
+    await pilot.press("l", "down", "down", *"2x", "down", "y", "down", "space")
+    await shows(pilot, "lectures", "✗ no time")
 
 
 async def lanes_slip(pilot: Pilot[int]) -> None:

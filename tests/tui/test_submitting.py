@@ -83,6 +83,16 @@ async def test_without_options_nothing_is_sent_but_the_url(fake: FakeApi, dashbo
         assert fake.submitted[-1] == {"url": NEW}
 
 
+async def test_a_job_on_hold_keeps_the_time_it_was_given(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((80, 24)) as pilot:
+        await pilot.press("n", *NEW, "ctrl+o", "down", "down", *"2h", "down", "y", "enter", "enter")
+        await shows(pilot, "Queued 251 on hold")
+        assert fake.submitted[-1] == {"url": NEW, "run_after": "2026-11-22T14:00:00Z", "hold": True}
+        fake.jobs[251]["due_after"] = "2026-11-22T14:00:00.000Z"
+        await pilot.press("enter")
+        await shows(pilot, "Once resumed", "not before 2026-11-22")
+
+
 @pytest.mark.parametrize(
     "keys, said, at",
     [
@@ -90,7 +100,6 @@ async def test_without_options_nothing_is_sent_but_the_url(fake: FakeApi, dashbo
         (("down", "backspace", *"x"), "✗ no number from -100 to 100", "priority"),
         (("down", "down", *"soon"), "✗ no time: 23:00, 2h, 2026-11-22 23:00", "at"),
         (("down", "down", *"2020-01-01"), "✗ has passed", "at"),
-        (("down", "down", *"2h", "down", "y"), "✗ hold has no time: resume", "at"),
         ((*["down"] * 5, *"x" * 65), "✗ String should have at most 64", "tags"),
         ((*["down"] * 6, *"exec=rm"), "✗ There is no option 'exec'; there is audio_only", "options"),
         ((*["down"] * 6, *"max_height=1"), "✗ Option max_height: Input should be greater", "options"),

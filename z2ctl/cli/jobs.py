@@ -206,6 +206,7 @@ def show(app: App, page: Page, job: Json) -> None:
             ("state", state_cell(app, job)),
             ("why it waits", Cell(text.waits_for(job.get("wait_reason")))),
             ("not before", Cell(text.day_and_time(job["run_after"]) if job.get("run_after") and _waits(job) else "")),
+            ("once resumed", Cell(text.once_resumed(job))),
             ("place in queue", Cell(job.get("queue_position") or "")),
             ("id", Cell(job.get("id"))),
             ("url", Cell(job.get("url"))),

@@ -224,6 +224,8 @@ def _place(job: Job, detail: Json) -> Iterator[Doc]:
         yield fact("In the queue", f"place {detail['queue_position']}")
     if detail.get("run_after") and job.display in ("SCHEDULED", "RETRYING"):
         yield fact("Not before", words.day_and_time(detail["run_after"]))
+    if resumed := words.once_resumed(detail):
+        yield fact("Once resumed", resumed)
     if detail.get("why") and not job.over and job.display != "RETRYING":  # the first line says it, and counts down
         yield fact("Why", detail["why"])
     if job.parent is not None:

@@ -122,8 +122,6 @@ def faults_of(typed: Mapping[str, str], now: float) -> dict[str, str]:
     moment = moment_of(at, now)
     if at and moment is None:
         faults["at"] = f"no time: {TIMES}"
-    elif at and typed["hold"] == YES:
-        faults["at"] = "hold has no time: resume starts it"
     elif moment and moment.timestamp() <= now:
         faults["at"] = "has passed"
     for name, read in (("tags", given.read_tags), ("options", options_of)):

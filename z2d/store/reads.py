@@ -8,7 +8,7 @@ from typing import Any
 from z2d.store.database import Database
 from z2d.store.listing import ListQuery, count_sql, cursor_of, page_sql
 from z2d.store.queue import QUEUE_POSITION
-from z2d.store.rows import job_error, job_summary, pick, summary_fields
+from z2d.store.rows import job_error, job_summary, kept_time, pick, summary_fields
 from z2d.wire.errors import FileNotFound, JobNotFound, TranscriptNotFound
 from z2d.wire.jobs import FINISHED, AttemptInfo, Child, JobDetail, JobSummary, Page, StageInfo, StageName, StageStatus
 from z2d.wire.library import Analysis, FileInfo, Metadata, Publication, Segment, Transcript, TranscriptHead
@@ -117,7 +117,7 @@ async def running_progress(
 
 # One statement, so all parts are of one moment.
 _DETAIL = f"""
-    SELECT j.*, {QUEUE_POSITION} AS queue_position,
+    SELECT j.*, now() AS now, {QUEUE_POSITION} AS queue_position,
         coalesce((SELECT h.warnings FROM job_log_heads h WHERE h.job_id = j.id), 0) AS warnings,
         (SELECT to_jsonb(x) FROM (
             SELECT extractor, source_id, media_key, webpage_url, title, description, channel, channel_id, channel_url,
@@ -150,6 +150,7 @@ async def detail(db: Database, job_id: int) -> JobDetail:
         profile=row["profile"],
         options=row["options"],
         queue_position=row["queue_position"],
+        due_after=kept_time(row),
         duplicate_of=row["duplicate_of"],
         warnings=row["warnings"],
         metadata=row["metadata"] and pick(Metadata, row["metadata"]),

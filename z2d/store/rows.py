@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from z2d.wire.base import Wire
-from z2d.wire.jobs import JobError, JobSummary, WaitReason
+from z2d.wire.jobs import JobError, JobStatus, JobSummary, WaitReason
 from z2d.wire.reasons import hint
 
 _SUMMARY_FIELDS = frozenset(JobSummary.model_fields) - {"error", "run_after"}
@@ -22,6 +23,13 @@ def summary_fields(row: Mapping[str, Any]) -> dict[str, Any]:
         fields["wait_reason"] = WaitReason.LANE
     fields["progress"] = round(row["progress"], 4)  # stored in single precision, whose other digits say nothing
     return fields
+
+
+def kept_time(row: Mapping[str, Any]) -> datetime | None:
+    """When a job that a person holds may start once it is let go, where that is not at once."""
+    held = row["status"] == JobStatus.QUEUED and row["wait_reason"] == WaitReason.USER
+    due: datetime | None = row["due_after"] if held else None
+    return due if due and due > row["now"] else None
 
 
 def job_error(row: Mapping[str, Any]) -> JobError | None:

@@ -8,6 +8,7 @@ from typing import Any
 from z2d.store.claims import SITE_IS_TRIED, parked
 from z2d.store.database import Database
 from z2d.store.queue import ALIVE_WITHIN_S, QUEUE_POSITION
+from z2d.store.rows import kept_time
 from z2d.wire.control import QueueMode, Why, WhyCode
 from z2d.wire.errors import JobNotFound
 from z2d.wire.jobs import FINISHED, DisplayStatus, JobStatus, WaitReason
@@ -15,7 +16,7 @@ from z2d.wire.reasons import hint
 
 _FACTS = f"""
     SELECT j.id, j.status, j.display_status, j.outcome, j.wait_reason, j.stage, j.progress, j.attempt, j.max_attempts,
-        {parked("j")} AS parked, st.lane,
+        {parked("j")} AS parked, st.lane, j.due_after,
         j.error_class, j.error_message, j.duplicate_of, j.cancel_requested_by, j.site, now() AS now,
         nullif(j.run_after, 'infinity') AS run_after, w.hostname, {QUEUE_POSITION} AS position,
         g.not_before AS gate_until, g.reason AS gate_reason, {SITE_IS_TRIED} AS site_tried,
@@ -67,11 +68,9 @@ def explain(facts: Any) -> Reason:
         many = facts["children"]
         return WhyCode.CHILDREN, f"It waits for {facts['unfinished']} of the {many} jobs that came from it.", None
     if facts["wait_reason"] == WaitReason.USER:
-        return (
-            WhyCode.HELD,
-            f"It is paused, or was submitted on hold; 'z2ctl resume {facts['id']}' lets it go on.",
-            None,
-        )
+        then = f", and it may start {_in(due, facts['now'])}" if (due := kept_time(facts)) else ""
+        held = f"It is paused, or was submitted on hold; 'z2ctl resume {facts['id']}' lets it go on{then}."
+        return WhyCode.HELD, held, None
     if facts["parked"]:
         lane = facts["stage"]
         opens = f"'z2ctl queue lanes {lane}=default' opens it"

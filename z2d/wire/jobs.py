@@ -309,6 +309,9 @@ class JobDetail(JobSummary):
     profile: str
     options: dict[str, Any]
     queue_position: int | None = Field(None, description="1: the next to start; null: it does not wait for a slot")
+    due_after: UtcTime | None = Field(
+        None, description="While it is paused or on hold: not before this time, once it is resumed; null: at once"
+    )
     duplicate_of: int | None
     warnings: int
     metadata: Metadata | None
