@@ -74,9 +74,10 @@ class _Lost(Exception):
 class Client:
     """A method for each call of the contract. Every wait ends after `timeout` seconds."""
 
-    def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT_S) -> None:
+    def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT_S, line: oneshot.Line | None = None) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
+        self.line = line or oneshot.Line()
 
     # -- jobs ---------------------------------------------------------------------------------------------------
 
@@ -91,14 +92,14 @@ class Client:
 
     def probe(self, url: str, **fields: Any) -> Json:
         """What is at a URL (`ProbeAnswer`); nothing is queued. Takes as long as the site does."""
-        patient = Client(self.endpoint, timeout=PROBE_TIMEOUT_S)
+        patient = Client(self.endpoint, timeout=PROBE_TIMEOUT_S, line=self.line)
         return patient._json("POST", "/api/probe", body={"url": url, **fields}, repeatable=True)
 
     def upload(self, path: Path) -> Json:
         """Send a file (`UploadedFile`); submitting its `url` makes a job of it. Raises OSError if it is unreadable."""
         query = urlencode({"name": path.name.encode(errors="replace")}, quote_via=quote)
         headers = {**self._headers(), "Content-Type": "application/octet-stream"}
-        patient = Client(self.endpoint, timeout=UPLOAD_TIMEOUT_S)
+        patient = Client(self.endpoint, timeout=UPLOAD_TIMEOUT_S, line=self.line)
         with path.open("rb") as file:
             try:
                 raw = patient._exchange("POST", f"/api/uploads?{query}", file, headers, ())
@@ -317,6 +318,7 @@ class Client:
             connection = oneshot.connect(place, self.timeout)
         except OSError as error:
             raise unreachable(self.endpoint, error) from None
+        self.line.take(connection)
         prefix, host = ("", "localhost") if isinstance(place, Path) else (place.path, place.netloc.rpartition("@")[2])
         try:
             answer = oneshot.exchange(
@@ -327,6 +329,8 @@ class Client:
                 f"z2d at {where} took longer than {self.timeout:g} s to answer. Is the machine busy?"
             ) from None
         except (oneshot.Broken, OSError) as error:
+            if self.line.is_cut:
+                raise errors.DaemonUnreachable("The call was given up.") from None
             raise _Lost(f"The connection to z2d at {where} broke ({error or type(error).__name__}).") from None
         except oneshot.TooLarge:
             raise errors.PayloadTooLarge(f"The answer is larger than {LARGEST_ANSWER // 2**20} MiB.") from None

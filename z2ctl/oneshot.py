@@ -59,6 +59,27 @@ def check_address(url: str) -> None:
         raise errors.UrlInvalid(f"The daemon's address must be like http://127.0.0.1:8642, not {url!r}.")
 
 
+class Line:
+    """The connection of the call that is under way, for another thread to cut: the other side sees it close."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self._connection: socket.socket | None = None
+
+    def take(self, connection: socket.socket) -> None:
+        """This connection is the line from now on."""
+        self._connection = connection
+        if self.is_cut:  # meanwhile
+            self.cut()
+
+    def cut(self) -> None:
+        """End the call, whatever it waits for, and every further one. One that is over does not mind."""
+        self.is_cut = True
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+
 def connect(place: Path | SplitResult, timeout: float) -> socket.socket:
     """A connection to a unix socket or to the server of a URL; each wait on it ends after `timeout` seconds.
 

@@ -15,9 +15,11 @@ import pytest
 
 from tests.api.world import LARGEST_UPLOAD, World
 from tests.support import eventually
+from z2d.api.probe import PROBE
 from z2d.api.uploads import AT_ONCE, MEDIA_TYPE, UPLOADS, Uploads
 from z2d.daemon.uploads import remove_unwanted
 from z2d.store import known
+from z2d.wire.probe import ProbeAnswer
 from z2d.wire.uploads import Upload, parse
 
 OCTETS = {"Content-Type": MEDIA_TYPE}
@@ -46,6 +48,31 @@ async def test_a_look_says_what_is_there_and_queues_nothing(world: World) -> Non
     status, found = await world.call("POST", "/api/probe", json={"url": url})
     assert found["duplicate_of"] == job["id"]
     assert await world.db.fetchval("SELECT count(*) FROM jobs") == 1
+
+
+async def test_a_look_ends_when_nobody_waits_for_it(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    looks: list[str] = []
+
+    async def never(url: str, **_: Any) -> ProbeAnswer:
+        looks.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            looks.append("ended")
+        raise AssertionError
+
+    world.app._frozen = False
+    world.app[PROBE] = never
+    body = b'{"url": "https://media.example/slow"}'
+    head = (
+        f"POST /api/probe HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nContent-Type: application/json"
+    )
+    _, writer = await asyncio.open_unix_connection(str(world.socket))
+    writer.write(head.encode() + b"\r\n\r\n" + body)
+    await eventually(lambda: looks == ["begun"], what="the look under way")
+    writer.close()
+    await eventually(lambda: looks == ["begun", "ended"], 5, what="its end")
+    assert not caplog.records, "that somebody hung up is no fault"
 
 
 async def test_a_look_at_a_list_marks_the_entries_that_are_there(world: World) -> None:

@@ -170,6 +170,18 @@ def test_a_silent_daemon_is_not_waited_for(place: Path) -> None:
         Client(Endpoint(place / "s"), timeout=0.2).stats()
 
 
+def test_a_call_is_given_up_from_beside_and_not_repeated(place: Path) -> None:
+    with answering(place / "s", None):
+        client = Client(Endpoint(place / "s"), timeout=30)
+        cutter = threading.Timer(0.1, client.line.cut)
+        cutter.start()
+        with pytest.raises(errors.DaemonUnreachable, match="given up"):
+            client.probe("https://video.example/")
+        cutter.join()
+        with pytest.raises(errors.DaemonUnreachable, match="given up"):
+            client.stats()
+
+
 def test_a_stale_socket_and_a_port_nobody_listens_on(place: Path) -> None:
     left = socket.socket(socket.AF_UNIX)
     left.bind(str(place / "s"))

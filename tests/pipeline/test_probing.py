@@ -66,6 +66,19 @@ async def test_a_look_that_fails_says_why(ytdlp: YtDlp, site: Site, tmp_path: Pa
     assert (found.error.code, bool(found.error.hint), found.kind) == (code, True, None)
 
 
+async def test_a_look_that_is_given_up_ends_its_program_and_gives_its_place_back(
+    ytdlp: YtDlp, site: Site, tmp_path: Path
+) -> None:
+    prober = Prober(ytdlp, tmp_path / "probe", at_once=1)
+    slow = asyncio.create_task(look(prober, site.url("/feed-that-hangs")), name="slow look")
+    await eventually(lambda: site.hits["/feed-that-hangs"] == 1, 20, what="the look under way")
+    slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(slow, 5)
+    assert (await look(prober, site.url("/page"))).title == "A rabbit on a page"
+    assert list((tmp_path / "probe").iterdir()) == []
+
+
 async def test_a_look_has_an_end_and_few_run_at_once(ytdlp: YtDlp, site: Site, tmp_path: Path) -> None:
     prober = Prober(ytdlp, tmp_path / "probe", deadline_s=15, at_once=1)
     slow = asyncio.create_task(look(prober, site.url("/feed-that-hangs")), name="slow look")

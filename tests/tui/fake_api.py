@@ -53,6 +53,7 @@ class FakeApi:
         self.api = 1
         self.refuse: int | None = None
         self.hold: asyncio.Event | None = None
+        self.given_up: list[str] = []  # what was held, and whose caller hung up
         """Answers to calls (not sockets) wait for it."""
         self.calls: list[str] = []
         self.status_sockets: set[web.WebSocketResponse] = set()
@@ -265,7 +266,11 @@ class FakeApi:
             code = {401: "unauthorized", 503: "database_unavailable"}[self.refuse]
             return _problem(self.refuse, code, "refused by the test")
         if self.hold is not None and request.path.startswith("/api/"):
-            await self.hold.wait()
+            try:
+                await self.hold.wait()
+            except asyncio.CancelledError:
+                self.given_up.append(request.path)
+                raise
         answer = await handler(request)
         assert isinstance(answer, web.StreamResponse)
         return answer
@@ -657,7 +662,7 @@ def _away(socket: Path) -> None:
 @asynccontextmanager
 async def serving(fake: FakeApi, socket: Path) -> AsyncIterator[FakeApi]:
     """The server, for as long as the block runs; it can be opened again on the same socket."""
-    runner = web.AppRunner(fake.app(), access_log=None, shutdown_timeout=0.2)
+    runner = web.AppRunner(fake.app(), access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
     await runner.setup()
     _away(socket)
     try:

@@ -278,8 +278,11 @@ async def test_a_look_waits_is_given_up_and_says_what_went_wrong(fake: FakeApi, 
         fake.hold = asyncio.Event()
         await pilot.press("down", "ctrl+t")
         await shows(pilot, "Looking… this takes as long", f"{NEW}/2")
+        asked = fake.calls.count("POST /api/probe")
         await pilot.press("escape")
         await shows(pilot, "New jobs")
+        await eventually(lambda: "/api/probe" in fake.given_up, what="the daemon hears that nobody waits")
+        assert fake.calls.count("POST /api/probe") == asked == 1, "what was given up is not asked again"
         fake.hold.set()
         fake.probed = {"error": {"code": "REMOVED", "message": "It is gone.", "hint": "It has been taken down."}}
         await pilot.press("ctrl+t")

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from textual.message import Message
 
 from z2ctl.client import Client, Endpoint
+from z2ctl.oneshot import Line
 from z2ctl.text import safe
 from z2ctl.tui.jobs import Job
 from z2ctl.tui.messages import (
@@ -103,15 +104,18 @@ class Feed:
             return safe(error.detail)
 
     async def call(self, ask: Callable[[Client], T], *, within_s: float = 15.0) -> T:
-        """One call of the API; the answer's texts are safe.
+        """One call of the API; the answer's texts are safe. Cancelled, it hangs up: a look at a site ends with that.
 
         Raises:
             Z2Error: what the daemon refused, or why it cannot be reached; its words are safe too.
         """
+        line = Line()
         try:
-            answer = await in_thread(lambda: ask(Client(self._find(), timeout=within_s)))
+            answer = await in_thread(lambda: ask(Client(self._find(), timeout=within_s, line=line)))
         except errors.Z2Error as error:
             raise type(error)(safe(error.detail), errors=clean(error.errors)) from None
+        finally:
+            line.cut()
         self._heard = asyncio.get_running_loop().time()
         self._post(Heard())
         return clean(answer)  # type: ignore[no-any-return]
