@@ -172,6 +172,7 @@ class OptionsForm(Dialog[Options]):
     def on_resize(self) -> None:
         """The keys stay visible."""
         self._rows.styles.max_height = max(3, self.size.height * 9 // 10 - FRAME)
+        self.call_after_refresh(self._keep_in_sight)
 
     def on_mount(self) -> None:
         """The profile has the keys, and the others come."""
@@ -189,6 +190,12 @@ class OptionsForm(Dialog[Options]):
             self._about = {str(each.get("name")): str(each.get("description") or "") for each in found}
             self.profile.offer(list(self._about))
         self._look()
+        self.call_after_refresh(self._keep_in_sight)
+
+    def _keep_in_sight(self) -> None:
+        """Other heights, of the rows or of the terminal, can have moved the field that has the keys out of it."""
+        if self.focused is not None:
+            self.focused.scroll_visible(animate=False)
 
     # -- what is said beside the fields ----------------------------------------------------------------------------
 
