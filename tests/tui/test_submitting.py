@@ -235,6 +235,30 @@ async def test_a_file_of_this_machine_is_sent(
         assert fake.submitted[-1] == {"url": "https://uploads.example/my clip.mp4"}
 
 
+async def test_files_are_sent_among_many_addresses(
+    fake: FakeApi, dashboard: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.mp4").write_bytes(b"a")
+    (tmp_path / "b.mp4").write_bytes(b"b")
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).ask_many(f"{NEW}\na.mp4\n./none.mp4\n{tmp_path}/b.mp4")
+        await shows(pilot, "✓ 1 new  ✓ 2 files to send  ✗ 1 invalid", "line 3: There is no file ./none.mp4.")
+        (tmp_path / "b.mp4").unlink()
+        await pilot.press("ctrl+s")
+        await shows(pilot, "2 queued, 0 duplicates, 2 refused", "✗ There is no file ./none.mp4.")
+        assert fake.uploads == {"a.mp4": b"a"}
+        assert fake.submitted[-1] == {"urls": [NEW, "https://uploads.example/a.mp4"]}
+        area = pilot.app.screen.query_one(TextArea)
+        assert area.text == f"./none.mp4\n{tmp_path}/b.mp4"
+        area.text = "a.mp4"
+        await shows(pilot, "✓ 1 file to send")
+        fake.refuse = 503
+        await pilot.press("ctrl+s")
+        await shows(pilot, "✗ a.mp4: refused by the test")
+        assert pilot.app.screen.query_one(TextArea).text == "a.mp4"
+
+
 async def test_a_file_that_is_not_taken_keeps_its_name(fake: FakeApi, dashboard: Open, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"x")
     async with dashboard((80, 24)) as pilot:

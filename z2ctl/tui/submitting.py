@@ -104,11 +104,8 @@ class Submitting(Ground):
         try:
             sent = await self._sent(url)
             answer = await self.feed.call(lambda client: client.submit(sent, **options.fields(self.clock())))
-        except errors.Z2Error as error:
-            self.ask_new(url, error.detail, options)
-            return
-        except (OSError, ValueError) as error:  # the file was there when enter was pressed
-            self.ask_new(url, f"It cannot be read: {error}", options)
+        except (errors.Z2Error, OSError, ValueError) as error:  # the file was there when enter was pressed
+            self.ask_new(url, _reason(error), options)
             return
         job = Job.from_wire(answer)
         self.job_came(job)
@@ -140,19 +137,46 @@ class Submitting(Ground):
             return ""  # the job is queued, and that is what is to be said
         return f" (position {words.count(why['queue_position'])})" if why.get("queue_position") else ""
 
-    async def _submit_many(self, urls: list[str], options: Options) -> None:
+    async def _submit_many(self, lines: list[str], options: Options) -> None:
         try:
-            results = await self.feed.call(lambda client: client.submit_batch(urls, **options.fields(self.clock())))
+            typed, bad = await self._sent_all(lines)
+            urls, fields = list(typed), options.fields(self.clock())
+            results = await self.feed.call(lambda client: client.submit_batch(urls, **fields)) if urls else []
         except errors.Z2Error as error:
-            self.ask_many("\n".join(urls), [error.detail], options)
+            self.ask_many("\n".join(lines), [error.detail], options)
             return
         kinds = [str(result.get("result")) for result in results]
         said = [f"{kinds.count('queued')} queued", f"{words.plural(kinds.count('duplicate'), 'duplicate')}"]
-        bad = [result for result in results if result.get("result") == "rejected"]
+        for result in results:
+            if result.get("result") == "rejected":
+                line = typed.get(str(result.get("url")), str(result.get("url")))
+                bad[line] = str(result.get("detail") or result.get("code"))
         self.say(", ".join([*said, f"{len(bad)} refused"] if bad else said), "warning" if bad else "information")
         if bad:
             self.ask_many(
-                "\n".join(str(result.get("url")) for result in bad),
-                [f"{result.get('url')}: {result.get('detail') or result.get('code')}" for result in bad],
+                "\n".join(bad),
+                [reason if line in reason else f"{line}: {reason}" for line, reason in bad.items()],
                 options,
             )
+
+    async def _sent_all(self, lines: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+        """The lines by the addresses they are submitted as, and why some were not taken; files are sent first."""
+        typed, bad = {}, {}
+        for line in lines:
+            try:
+                typed[await self._sent(line)] = line
+            except errors.DaemonUnreachable:
+                raise
+            except (errors.Z2Error, OSError, ValueError) as error:
+                bad[line] = _reason(error)
+        return typed, bad
+
+
+def _reason(error: errors.Z2Error | OSError | ValueError) -> str:
+    """Why something could not be sent, in a sentence."""
+    match error:
+        case errors.Z2Error():
+            return error.detail
+        case OSError():
+            return f"It cannot be read: {error.strerror or error}"
+    return str(error)

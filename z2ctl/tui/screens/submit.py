@@ -48,7 +48,7 @@ def first_look(text: str) -> str:
     """Why a text cannot be a URL to submit; empty when it can."""
     text = text.strip()
     if text.startswith(("/", "./", "../", "~")):
-        return "Not a URL: a file is sent alone, by n and its path"
+        return "Not a URL: a file has no address before it is sent"
     if any(sign.isspace() for sign in text):
         return "Not a URL: it has a space in it"
     try:
@@ -246,9 +246,37 @@ def urls_in(text: str) -> list[tuple[int, str]]:
     return [(number, line) for line, number in seen.items()]
 
 
+class Lines(NamedTuple):
+    """Lines of text by what they are: addresses with their numbers, files of this machine, numbers and reasons of the
+    others.
+    """
+
+    urls: list[tuple[int, str]]
+    files: int
+    bad: list[tuple[int, str]]
+
+
+def sort_out(lines: Sequence[tuple[int, str]]) -> Lines:
+    """What each line is."""
+    found = Lines([], 0, [])
+    for number, line in lines:
+        try:
+            is_file = given.local_file(line) is not None
+            trouble = "" if is_file else first_look(line)
+        except (ValueError, OSError) as error:
+            is_file, trouble = False, str(error)
+        if trouble:
+            found.bad.append((number, trouble))
+        elif is_file:
+            found = found._replace(files=found.files + 1)
+        else:
+            found.urls.append((number, line))
+    return found
+
+
 class SubmitMany(Form[tuple[list[str], Options]]):
-    """Many URLs, one a line. Answers the URLs to submit and their options; the daemon's refusals come back with
-    the lines.
+    """Many URLs and files, one a line. Answers the lines to submit and their options; the daemon's refusals come back
+    with the lines.
     """
 
     BINDINGS = [Binding("ctrl+s,ctrl+enter,f2", "submit", "Submit", priority=True)]
@@ -258,13 +286,12 @@ class SubmitMany(Form[tuple[list[str], Options]]):
         self._text, self._trouble = text, trouble
         self._area = TextArea(text, soft_wrap=False, tab_behavior="focus")
         self._area.cursor_blink = False
-        self._good: list[str] = []
         self._rest = Debounce(self, self._look_closer, CHECK_AFTER_S)
 
     def compose(self) -> ComposeResult:
         """The lines and what is said about them."""
         with self.box("New jobs"):
-            yield note("One address a line; lines that begin with # are passed over.")
+            yield note("One address or file a line; lines that begin with # are passed over.")
             yield self._area
             yield from self.foot("ctrl+s submits · ctrl+t looks at a line · esc closes")
 
@@ -288,46 +315,45 @@ class SubmitMany(Form[tuple[list[str], Options]]):
     @on(TextArea.Changed)
     def look(self) -> None:
         """Count what is typed, and let the daemon look when the typing rests."""
-        lines = urls_in(self._area.text)
-        self._good = [url for _, url in lines if not first_look(url)]
-        bad = [(number, first_look(url)) for number, url in lines if first_look(url)]
-        self._sum_up(len(self._good), 0, bad, checking=bool(self._good))
-        self._rest.ask() if self._good else self._rest.cancel()
+        found = sort_out(urls_in(self._area.text))
+        self._sum_up(found, len(found.urls), 0, checking=bool(found.urls))
+        self._rest.ask() if found.urls else self._rest.cancel()
 
     def _look_closer(self) -> None:
         work.start(self, partial(self._ask, urls_in(self._area.text)), "check")
 
     async def _ask(self, lines: list[tuple[int, str]]) -> None:
-        good = [(number, url) for number, url in lines if not first_look(url)]
-        bad = [(number, first_look(url)) for number, url in lines if first_look(url)]
-        if len(good) > MOST:
-            self.say(f"✗ {len(good)} at once are too many: {MOST} at most", "error")
+        found = sort_out(lines)
+        if len(found.urls) > MOST:
+            self.say(f"✗ {len(found.urls)} at once are too many: {MOST} at most", "error")
             return
         try:
-            results = await self._asks.check([url for _, url in good], self.options)
+            results = await self._asks.check([url for _, url in found.urls], self.options)
         except errors.Z2Error as error:
-            self.say(f"? {len(good)} cannot be checked: {error.detail}", "warning")
+            self.say(f"? {len(found.urls)} cannot be checked: {error.detail}", "warning")
             return
         if lines != urls_in(self._area.text):
             return
         new = sum(1 for result in results if result.get("result") == "queued")
         same = sum(1 for result in results if result.get("result") == "duplicate")
-        bad += [
+        found.bad.extend(
             (number, str(result.get("detail") or result.get("code")))
-            for (number, _), result in zip(good, results, strict=False)
+            for (number, _), result in zip(found.urls, results, strict=False)
             if result.get("result") == "rejected"
-        ]
-        self._sum_up(new, same, sorted(bad), checking=False)
+        )
+        self._sum_up(found, new, same, checking=False)
 
-    def _sum_up(self, new: int, same: int, bad: list[tuple[int, str]], *, checking: bool) -> None:
+    def _sum_up(self, found: Lines, new: int, same: int, *, checking: bool) -> None:
+        bad = sorted(found.bad)
         parts = [
-            f"✓ {new} new",
+            f"✓ {new} new" if new or not found.files else "",
+            f"✓ {words.plural(found.files, 'file')} to send" if found.files else "",
             f"≡ {words.plural(same, 'duplicate')}{', submitted again' if self.options.force else ''}" if same else "",
             f"✗ {len(bad)} invalid" if bad else "",
         ]
         lines = ["  ".join(part for part in parts if part) + ("  … checking" if checking else "")]
         lines += [f"  line {number}: {reason}" for number, reason in bad[:3]]
-        self.say("\n".join(lines), "error" if bad else "success" if new else "")
+        self.say("\n".join(lines), "error" if bad else "success" if new or found.files else "")
 
     def here(self) -> str:
         """The line with the cursor."""
