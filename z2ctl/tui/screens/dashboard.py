@@ -10,12 +10,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from z2ctl import text as words
 from z2ctl.tui import documents, keymap, work
+from z2ctl.tui.empty import why_empty
 from z2ctl.tui.jobs import Change, Job
 from z2ctl.tui.paint import Kept, Span
 from z2ctl.tui.screens.listing import Listing
-from z2ctl.tui.state import Phase
 from z2ctl.tui.throttle import Debounce, Throttle
 from z2ctl.tui.widgets.bars import ActiveJobs, Rule, TabsRule
 from z2ctl.tui.widgets.doc_view import DocView
@@ -172,29 +171,8 @@ class Dashboard(Listing):
 
     def _explain(self) -> None:
         """Why the list is empty, in the list."""
-        state = self.desk.state
-        window, line = state.window, state.line
-        if window.rows:
-            return
-        if not line.ever and line.phase is Phase.OFFLINE:
-            self.table.show_notice(
-                f"z2d is not running at {self.desk.feed.place()}.\n{_beside(line.reason)}\n"
-                "  systemctl status z2d      is the service up?\n"
-                "  z2d serve                 start it by hand\n"
-                "  z2ctl doctor              what is wrong?\n\n"
-                "This screen goes on by itself as soon as it answers."
-            )
-        elif line.phase is Phase.REFUSED:
-            self.table.show_notice(f"z2d does not let this dashboard in.\n{line.reason}")
-        elif window.loading or not line.ever:
-            self.table.show_notice("Loading jobs…")
-        elif window.query.words:
-            total = words.count(state.counted(window.query.tab))
-            self.table.show_notice(f"0 of {total} match “{window.query.words}” - esc clears")
-        elif window.query.tab != "all":
-            self.table.show_notice(f"No {window.query.tab} jobs - 1 shows all")
-        else:
-            self.table.show_notice("No jobs yet - press n, or paste a URL, or run: z2ctl submit URL")
+        if not self.desk.state.window.rows:
+            self.table.show_notice(why_empty(self.desk.state, self.desk.feed.place()))
 
     # -- the selected job ------------------------------------------------------------------------------------------
 
@@ -395,8 +373,3 @@ class Dashboard(Listing):
         """Likewise."""
         self._retab()
         self.table.refresh()
-
-
-def _beside(reason: str) -> str:
-    """What a reason says beside "z2d is not running", as a line of its own."""
-    return "" if reason.startswith("z2d is not running") else f"{reason}\n"
