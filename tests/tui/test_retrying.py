@@ -10,8 +10,10 @@ from textual.pilot import Pilot
 from tests.support import eventually
 from tests.tui.conftest import SIZES, Clock, Open, app_of, screen_text, shows, table_of
 from tests.tui.fake_api import EPOCH, FakeApi, Json, at
+from z2ctl.tui.messages import Snapshot
+from z2ctl.tui.paint import Painted
 from z2ctl.tui.screens.dashboard import Dashboard
-from z2ctl.tui.widgets.doc_view import DocView
+from z2ctl.tui.widgets.bars import ActiveJobs
 
 
 def retrying(fake: FakeApi, number: int, in_s: float) -> Json:
@@ -30,11 +32,16 @@ def tick(pilot: Pilot[int], clock: Clock, by: float) -> None:
     app_of(pilot)._tick()
 
 
-def lines_drawn(pilot: Pilot[int], view: DocView | None = None) -> list[int]:
+def lines_drawn(pilot: Pilot[int], view: Painted | None = None) -> list[int]:
     """The lines of the list, or of a document, that are painted from now on."""
     widget, drawn = view or table_of(pilot), []
     widget.render_line = lambda y: drawn.append(y) or type(widget).render_line(widget, y)  # type: ignore[method-assign,func-returns-value]
     return drawn
+
+
+def row(box: ActiveJobs, y: int) -> str:
+    """A line of the active jobs as it stands there now."""
+    return ActiveJobs.render_line(box, y).text
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -69,12 +76,50 @@ async def test_only_a_row_that_reads_differently_is_painted(fake: FakeApi, dashb
         await shows(pilot, "retry 2/3 in 59 min", "retry 2/3 in 28 s")
         assert len(drawn) == 1
         await pilot.press("pagedown", "pagedown")
-        await eventually(lambda: "retry" not in screen_text(pilot))
+        await eventually(lambda: screen_text(pilot).count("retry") == 2, what="both among the active ones alone")
         drawn.clear()
         for _ in range(3):
             tick(pilot, clock, 1)
             await pilot.pause()
         assert not drawn
+
+
+async def test_a_free_place_among_the_running_ones_says_what_is_tried_next(
+    fake: FakeApi, dashboard: Open, clock: Clock
+) -> None:
+    first, second = [job for job in fake.jobs.values() if job["status"] == "RUNNING"]
+    retrying(fake, 240, 3600)
+    async with dashboard((80, 24)) as pilot:
+        await shows(pilot, "Active 2/2", "retry 2/3 in 60 min")
+        box = pilot.app.screen.query_one(ActiveJobs)
+        assert (box.size.height, "240" in row(box, 1)) == (2, False), "running ones have all places"
+        await fake.change(retrying(fake, int(second["id"]), 30))
+        await shows(pilot, "Active 1/2")
+        await eventually(lambda: "retry 2/3 in 30 s" in row(box, 1), what="the one that comes first")
+        assert (box.size.height, str(second["id"]) in row(box, 1)) == (2, True)
+        drawn = lines_drawn(pilot, box)
+        await fake.progress(first, 0.5)
+        await eventually(lambda: drawn == [0], what="the bar alone, painted")
+        drawn.clear()
+        tick(pilot, clock, 1)
+        await eventually(lambda: "retry 2/3 in 29 s" in row(box, 1))
+        await eventually(lambda: 1 in drawn)
+        assert 0 not in drawn
+        await fake.change(first, status="COMPLETED")
+        await eventually(lambda: "retry 2/3 in 60 min" in row(box, 1) or "retry 2/3 in 59 min" in row(box, 1))
+        await pilot.click(box, offset=(5, 0))
+        await shows(pilot, f" {second['id']}  ", "Not before")
+        await pilot.press("escape")
+        for job in (second, fake.jobs[240]):
+            await fake.change(job, status="CANCELLED", run_after=None)
+        await eventually(lambda: "Active" not in screen_text(pilot))
+
+
+async def test_what_ran_before_the_line_broke_goes_from_the_active_ones(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((80, 24)) as pilot:
+        await shows(pilot, "Active 2/2")
+        pilot.app.post_message(Snapshot([], fake.stats()))
+        await eventually(lambda: "Active" not in screen_text(pilot))
 
 
 async def test_the_preview_counts_down_and_paints_one_line(fake: FakeApi, dashboard: Open, clock: Clock) -> None:

@@ -97,6 +97,10 @@ def waiting(fake: FakeApi) -> None:
     retrying(fake, 243, 840)
 
 
+def a_place_free(fake: FakeApi) -> None:
+    retrying(fake, max(number for number, job in fake.jobs.items() if job["status"] == "RUNNING"), 42)
+
+
 async def options_there(pilot: Pilot[int]) -> None:
     await shows(pilot, "enter accepts")
     form = pilot.app.screen
@@ -150,6 +154,7 @@ SHOTS = (
     Shot("list-marked-read-only", keys=("space", "space"), options={"wishes": Settings(read_only=True)}),
     Shot("list-log", (SMALL,), ("j", "j", "j", "l")),
     Shot("list-retrying", (LEAST, SMALL, WIDE), before=waiting),
+    Shot("list-active-retrying", (SMALL, NORMAL), before=a_place_free),
     Shot("job-retrying", then=opened(248), before=waiting),
     Shot("tab-failed", (SMALL, NORMAL), ("5",)),
     Shot("filter", keys=("slash", *"status:failed rust", "enter")),

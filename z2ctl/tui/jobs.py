@@ -126,9 +126,14 @@ class Job:
         """Whether a worker has it."""
         return self.status == "RUNNING"
 
+    @property
+    def retrying(self) -> bool:
+        """Whether it waits for a further attempt."""
+        return self.display == "RETRYING" and self.attempt > 0
+
     def next_try(self, now: float) -> str:
         """What it says while it waits for its next attempt ("retry 2/3 in 12 s"), else nothing."""
-        if self.display != "RETRYING" or not self.attempt:
+        if not self.retrying:
             return ""
         return next_try(self.attempt, self.attempts, None if self.due is None else self.due - now)
 

@@ -58,6 +58,8 @@ class State:
     line: Line = field(default_factory=Line)
     window: Window = field(default_factory=Window)
     active: dict[int, Job] = field(default_factory=dict)
+    retrying: dict[int, Job] = field(default_factory=dict)
+    """Those that wait for a further attempt."""
     stats: Mapping[str, Any] = field(default_factory=dict)
     selected: int | None = None
     marks: set[int] = field(default_factory=set)
@@ -69,6 +71,7 @@ class State:
         jobs = list(jobs)
         self.stats = stats
         self.active = {job.id: job for job in sorted(jobs, key=_order) if job.running}
+        self.retrying = {job.id: job for job in jobs if job.retrying}
         worst = Change.NOTHING
         for job in jobs:
             worst = _worse(worst, self.window.put(job, at_top=at_top))
@@ -76,13 +79,14 @@ class State:
 
     def job(self, job: Job, *, at_top: bool) -> Change:
         """A job was added or changed."""
-        old = self.active.get(job.id) or self.window.get(job.id)
+        old = self.active.get(job.id) or self.retrying.get(job.id) or self.window.get(job.id)
         if old and job.rev < old.rev:
             return Change.NOTHING
-        if job.running:
-            self.active[job.id] = job
-        else:
-            self.active.pop(job.id, None)
+        for those, among in ((self.active, job.running), (self.retrying, job.retrying)):
+            if among:
+                those[job.id] = job
+            else:
+                those.pop(job.id, None)
         self._count(old, job)
         return self.window.put(job, at_top=at_top)
 
@@ -98,6 +102,7 @@ class State:
     def deleted(self, job_id: int) -> bool:
         """A job is gone: whether a row went with it."""
         self.active.pop(job_id, None)
+        self.retrying.pop(job_id, None)
         self.marks.discard(job_id)
         return self.window.remove(job_id)
 
@@ -107,7 +112,12 @@ class State:
         """What is known of a job, from the list or from the running ones."""
         if job_id is None:
             return None
-        return self.window.get(job_id) or self.active.get(job_id) or self.window.waiting.get(job_id)
+        return (
+            self.window.get(job_id)
+            or self.active.get(job_id)
+            or self.window.waiting.get(job_id)
+            or self.retrying.get(job_id)
+        )
 
     def targets(self) -> list[Job]:
         """What an action is about: the marked jobs, else the selected one."""

@@ -67,7 +67,7 @@ class Dashboard(Listing):
         """From top to bottom."""
         state, clock = self.desk.state, self.desk.clock
         yield from self.frame_top()
-        self.active_rule, self.active = Rule(node_id="active-rule"), ActiveJobs(state)
+        self.active_rule, self.active = Rule(node_id="active-rule"), ActiveJobs(state, clock)
         self.tabs, self.table = TabsRule(state), JobTable(state, clock)
         self.search = FindInput('title, URL, or status:failed channel:"X Y" age<7d duration>30m', node_id="search")
         self.about_rule, self.about = Rule(), DocView(node_id="preview")
@@ -141,6 +141,7 @@ class Dashboard(Listing):
     def stats_changed(self) -> None:
         """Counts in the top bar and on the tabs."""
         super().stats_changed()
+        self._bars.ask()  # slots, or all that ran has gone
         self._retab()
 
     def line_changed(self) -> None:
@@ -155,6 +156,7 @@ class Dashboard(Listing):
     def tick(self) -> None:
         """Ages and percents that read differently."""
         super().tick()
+        self.active.tick()
         self.table.tick()
         job = self.desk.state.find(self.desk.state.selected)
         if job is not None and job.next_try(self.desk.clock()):
@@ -166,7 +168,7 @@ class Dashboard(Listing):
         self.active.changed()
         number = len(self.desk.state.active)
         slots = self.desk.state.stats.get("slots")
-        self.active_rule.display = bool(number)
+        self.active_rule.display = self.active.shown
         self.active_rule.say([Span(f"Active {number}" + (f"/{slots}" if slots else ""), "primary bold")])
 
     def _explain(self) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from textual import events
 from textual.binding import Binding
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
@@ -20,39 +23,82 @@ MOST_BARS = 4
 
 
 class ActiveJobs(Painted):
-    """The running jobs, each with its stage and bar: all in one widget, because twenty widgets cost four times more."""
+    """The running jobs, each with its stage and bar, and where there is room those that are tried again: all in one
+    widget, because twenty widgets cost four times more.
+    """
 
     DEFAULT_CSS = "ActiveJobs { height: auto; } ActiveJobs.-none { display: none; }"
 
     @dataclass
     class Clicked(Message):
-        """A click on a running job."""
+        """A click on one of them."""
 
         job_id: int
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, clock: Callable[[], float]) -> None:
         super().__init__()
-        self.state = state
+        self.state, self.clock = state, clock
         self._count = -1
+        self._retries: list[Job] = []
+        self._said: list[str] = []
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is anything in it."""
+        return self._count > 0
 
     def changed(self) -> None:
         """Running jobs came, went or moved."""
-        jobs = self.state.active
-        lines = min(len(jobs), MOST_BARS) + (len(jobs) > MOST_BARS)
-        if lines != self._count:
+        running, before = min(len(self.state.active), MOST_BARS), self._retries
+        self._retries = self._to_come()
+        lines = running + (len(self.state.active) > MOST_BARS) + len(self._retries)
+        if lines != self._count or self._retries != before:
             self._count = lines
             self.set_class(not lines, "-none")
             self.styles.height = lines
-        self.refresh()
+            self._said = self._countdown()
+            self.refresh()
+        elif running:
+            self.refresh(Region(0, 0, self.size.width, lines - len(before)))
+
+    def tick(self) -> None:
+        """Once a second: the countdowns that read differently now, and no bar."""
+        said, first = self._countdown(), self._count - len(self._retries)
+        fresh = [Region(0, first + at, self.size.width, 1) for at, text in enumerate(said) if text != self._said[at]]
+        if fresh:
+            self._said = said
+            self.refresh(*fresh)
+
+    def _to_come(self) -> list[Job]:
+        """The next ones that wait for a further attempt, for places that no running job has: so the box is never higher
+        than when all slots are busy, and does not shrink and grow when an attempt fails and the next begins.
+        """
+        room = min(int(self.state.stats.get("slots") or 0), MOST_BARS) - len(self.state.active)
+        waiting = self.state.retrying.values() if room > 0 else ()
+        return heapq.nsmallest(room, waiting, key=lambda job: (job.due or inf, job.id))
+
+    def _countdown(self) -> list[str]:
+        now = self.clock()
+        return [job.next_try(now) for job in self._retries]
+
+    def _jobs(self) -> list[Job]:
+        """The jobs that are shown, from top to bottom."""
+        return [*list(self.state.active.values())[:MOST_BARS], *self._retries]
 
     def render_line(self, y: int) -> Strip:
-        """One running job."""
-        width = self.size.width
-        jobs = list(self.state.active.values())
-        if y >= min(len(jobs), MOST_BARS):
-            more = len(jobs) - MOST_BARS
+        """One job, or how many more run."""
+        width, jobs = self.size.width, self._jobs()
+        if y >= len(jobs):
+            more = len(self.state.active) - MOST_BARS
             return self.strip([Span(f"   +{more} more running", "dim")] if more > 0 and y == MOST_BARS else (), width)
-        return self.strip(self._job(jobs[y], width), width)
+        job = jobs[y]
+        return self.strip(self._retry(job, width) if job.retrying else self._job(job, width), width)
+
+    def _retry(self, job: Job, width: int) -> list[Span]:
+        """One that waits for a further attempt."""
+        head = f" {words.look(job.display).glyph} {job.id} "
+        tail = f" {job.next_try(self.clock())} "
+        return [Span(head + fit(job.name, max(8, width - len(head) - len(tail))) + tail, "dim")]
 
     def _job(self, job: Job, width: int) -> list[Span]:
         stale = not self.state.line.live
@@ -75,7 +121,7 @@ class ActiveJobs(Painted):
 
     def on_click(self, event: events.Click) -> None:
         """Go to that job."""
-        jobs = list(self.state.active.values())
+        jobs = self._jobs()
         if event.y < len(jobs):
             self.post_message(self.Clicked(jobs[event.y].id))
 
