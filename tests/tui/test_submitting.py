@@ -13,6 +13,7 @@ from textual.widgets import Input, TextArea
 from tests.support import eventually
 from tests.tui.conftest import SIZES, Open, app_of, screen_text, shows
 from tests.tui.fake_api import EPOCH, FakeApi, profile
+from z2ctl.tui.messages import Lost
 from z2ctl.tui.options import Options
 from z2ctl.tui.screens.dashboard import Dashboard
 from z2ctl.tui.screens.options import OptionsForm
@@ -227,7 +228,7 @@ async def test_a_file_of_this_machine_is_sent(
         line.value = "my clip.mp4"
         await shows(pilot, "✓ a file of this machine, 2.0 KiB: enter sends it")
         await pilot.press("ctrl+t")
-        await shows(pilot, "✗ a file is looked at when it has been sent")
+        await shows(pilot, "✗ only what has an address can be looked at")
         await pilot.press("enter")
         await shows(pilot, "Sending my clip.mp4, 2.0 KiB…")
         await shows(pilot, "Queued 251")
@@ -257,6 +258,41 @@ async def test_files_are_sent_among_many_addresses(
         await pilot.press("ctrl+s")
         await shows(pilot, "✗ a.mp4: refused by the test")
         assert pilot.app.screen.query_one(TextArea).text == "a.mp4"
+
+
+async def test_what_is_typed_while_nobody_answers_comes_back(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).ask_many(f"{NEW}\n{NEW}2")
+        await shows(pilot, "✓ 2 new")
+        fake.refuse = 503
+        pilot.app.post_message(Lost("gone", 60.0, 1))
+        await eventually(lambda: not app_of(pilot).state.line.live)
+        await pilot.press("ctrl+s")
+        await shows(pilot, "✗ refused by the test")
+        assert pilot.app.screen.query_one(TextArea).text == f"{NEW}\n{NEW}2"
+        await pilot.press("escape", "n")
+        await shows(pilot, "offline: cannot submit")
+        app_of(pilot).ask_new(NEW, "a trouble")
+        await eventually(lambda: isinstance(pilot.app.screen, Submit))
+        await pilot.press("enter")
+        await shows(pilot, "✗ refused by the test")
+        assert pilot.app.screen.query_one(Input).value == NEW
+
+
+async def test_escape_asks_before_it_throws_many_lines_away(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((80, 24)) as pilot:
+        await pilot.press("N", "a", "escape")
+        await eventually(lambda: isinstance(pilot.app.screen, Dashboard), what="one word is no loss")
+        app_of(pilot).ask_many("\n".join(f"{NEW}{number}" for number in range(5)))
+        await shows(pilot, "✓ 5 new")
+        await pilot.press("escape")
+        await shows(pilot, "What is typed here would be lost.")
+        await pilot.press("enter")
+        await eventually(lambda: isinstance(pilot.app.screen, SubmitMany))
+        await pilot.press("escape")
+        await shows(pilot, "What is typed here would be lost.")
+        await pilot.press("y")
+        await eventually(lambda: isinstance(pilot.app.screen, Dashboard))
 
 
 async def test_a_file_that_is_not_taken_keeps_its_name(fake: FakeApi, dashboard: Open, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class Submitting(Ground):
 
     def ask_new(self, text: str = "", trouble: str = "", options: Options = AS_USUAL) -> None:
         """The dialog for one URL."""
-        if not self.allowed("new"):
+        if not trouble and not self.allowed("new"):  # what was typed comes back, also while nobody answers
             return
         from z2ctl.tui.screens.submit import Submit  # its text fields are slow to import and not needed to begin
 
@@ -82,7 +82,7 @@ class Submitting(Ground):
 
     def ask_many(self, text: str = "", trouble: Sequence[str] = (), options: Options = AS_USUAL) -> None:
         """The dialog for many URLs."""
-        if not self.allowed("many"):
+        if not trouble and not self.allowed("many"):  # likewise
             return
         from z2ctl.tui.screens.submit import SubmitMany
 

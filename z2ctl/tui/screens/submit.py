@@ -23,7 +23,7 @@ from z2ctl import given
 from z2ctl import text as words
 from z2ctl.tui import work
 from z2ctl.tui.options import Options
-from z2ctl.tui.screens.dialogs import Dialog, hint, note
+from z2ctl.tui.screens.dialogs import Confirm, Dialog, hint, note
 from z2ctl.tui.screens.options import OptionsForm, Profiles
 from z2ctl.tui.screens.probing import Probing
 from z2ctl.tui.throttle import Debounce
@@ -31,6 +31,8 @@ from z2d.wire import errors
 
 CHECK_AFTER_S = 0.4
 MOST = 1000
+MANY = 3
+"""Lines that nobody types or pastes again gladly: escape asks before it throws them away."""
 Json = dict[str, Any]
 Check = Callable[[list[str], Options], Awaitable[list[Json]]]
 
@@ -48,7 +50,7 @@ def first_look(text: str) -> str:
     """Why a text cannot be a URL to submit; empty when it can."""
     text = text.strip()
     if text.startswith(("/", "./", "../", "~")):
-        return "Not a URL: a file has no address before it is sent"
+        return "Not a URL: only what has an address can be looked at"
     if any(sign.isspace() for sign in text):
         return "Not a URL: it has a space in it"
     try:
@@ -130,7 +132,7 @@ class Form(Dialog[ScreenResultType]):
     def action_probe(self) -> None:
         """Look at what is there; nothing is queued, and what is typed stays."""
         url = self.here()
-        if trouble := "a file is looked at when it has been sent" if file_here(url) else first_look(url):
+        if trouble := "only what has an address can be looked at" if file_here(url) else first_look(url):
             self.say(f"✗ {trouble}", "error")
         else:
             self.app.push_screen(Probing(url, partial(self._asks.probe, url, self.options), "enter goes back"))
@@ -311,6 +313,18 @@ class SubmitMany(Form[tuple[list[str], Options]]):
     def typed(self) -> bool:
         """Whether there is something to lose."""
         return bool(self._area.text.strip())
+
+    def action_leave(self) -> None:
+        """Close; many lines are not thrown away by one key."""
+        if len(urls_in(self._area.text)) < MANY:
+            super().action_leave()
+            return
+
+        def answered(yes: str | None) -> None:
+            if yes:
+                self.answer(None)
+
+        self.app.push_screen(Confirm("Close?", ["What is typed here would be lost."], "Close", "Stay"), answered)
 
     @on(TextArea.Changed)
     def look(self) -> None:
