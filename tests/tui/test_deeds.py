@@ -185,7 +185,24 @@ async def test_the_cursor_stays_on_a_job_that_moves(fake: FakeApi, dashboard: Op
             assert job is not None
             assert job.id == before[0]
         assert order() == before
-        await shows(pilot, f"Up by one: job {before[0]}")
+        assert "by one" not in screen_text(pilot), "it is seen, and words would lie over it"
+
+
+async def test_the_cursor_goes_to_the_next_when_its_job_begins(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((80, 24)) as pilot:
+        await pilot.press("Q")
+        await shows(pilot, "Next")
+        queue = pilot.app.screen
+        assert isinstance(queue, Queue)
+        await eventually(queue.one)
+        await pilot.press("j")
+        first, begun, after = [job["id"] for job in fake.queue_state()["next"]][:3]
+        assert [job.id for job in queue.targets()] == [begun]
+        fake.site_slots = 1  # and the lines above the jobs are others
+        await fake.change(fake.jobs[begun], status="RUNNING", stage="download")
+        await eventually(lambda: [job.id for job in queue.targets()] == [after], what="the job in its place")
+        await fake.change(fake.jobs[after], status="RUNNING", stage="download")
+        await eventually(lambda: [job.id for job in queue.targets()] == [first], what="the last that is there")
 
 
 async def test_read_only_changes_nothing_anywhere(fake: FakeApi, dashboard: Open) -> None:

@@ -267,15 +267,17 @@ class Deeds(Ground):
         prompt = Prompt("Options", words, text, check=complaint(options_of), trouble=trouble)
         self.push_screen(prompt, answered)
 
-    def move(self, jobs: Sequence[Job], to: str) -> None:
-        """To the first or the last place of the queue, or by one up or down; among them the order stays as it is."""
+    def move(self, jobs: Sequence[Job], to: str, *, seen: bool = False) -> None:
+        """To the first or the last place of the queue, or by one up or down; among them the order stays as it is.
+        `seen`: it is on the screen, and need not be said.
+        """
         if not self.allowed("move"):
             return
         if not jobs:
             self.say("No job is selected", "warning")
             return
         order = list(reversed(jobs)) if to in ("first", "down") else list(jobs)
-        self._each(order, lambda client, job: client.move(job.id, to), PLACES[to])
+        self._each(order, lambda client, job: client.move(job.id, to), "" if seen else PLACES[to])
 
     def _each(
         self,
@@ -284,7 +286,7 @@ class Deeds(Ground):
         said: str,
         again: Callable[[str], object] | None = None,
     ) -> None:
-        """Change each job for itself; one sentence about all of it. Where all refuse it, `again` may ask anew."""
+        """Change each job for itself; one sentence about all of it, or none. Where all refuse, `again` may ask anew."""
 
         async def go() -> None:
             done, trouble = 0, ""
@@ -302,7 +304,7 @@ class Deeds(Ground):
             self.state.marks.clear()
             if trouble:
                 self.say(f"{done} done; {trouble}" if done else trouble, "error")
-            else:
+            elif said:
                 self.say(f"{said}: {words.plural(done, 'job')}" if done > 1 else f"{said}: job {jobs[0].id}")
 
         self.run_worker(go(), group="change")

@@ -33,19 +33,23 @@ class Queue(Asked[Json], Acting):
         view = self.pane.view
         if first:
             view.show(pages.queue(answer))
-            view.move_cursor(next((i for i, doc in enumerate(view.items) if isinstance(doc.target, OpenJob)), 0))
+            view.move_cursor(next(iter(self._jobs()), 0))
         else:
             self._renew(answer)
 
     def _renew(self, answer: Json) -> None:
-        """Other lines; the cursor stays on its job, wherever that stands now."""
+        """Other lines; the cursor stays on its job, wherever that is now; if it has begun, on the next in its place."""
         view = self.pane.view
-        held = view.target()
+        held, place = view.target(), len([at for at in self._jobs() if at < (view.cursor or 0)])
         view.show(pages.queue(answer))
-        if isinstance(held, OpenJob) and view.target() != held:
-            place = next((i for i, doc in enumerate(view.items) if doc.target == held), None)
-            if place is not None:
-                view.move_cursor(place)
+        jobs = self._jobs()
+        if isinstance(held, OpenJob) and view.target() != held and jobs:
+            there = next((at for at in jobs if view.items[at].target == held), None)
+            view.move_cursor(jobs[min(place, len(jobs) - 1)] if there is None else there)
+
+    def _jobs(self) -> list[int]:
+        """The lines that are jobs."""
+        return [at for at, doc in enumerate(self.pane.view.items) if isinstance(doc.target, OpenJob)]
 
     def entitle(self) -> None:
         """Always the same."""
@@ -71,6 +75,10 @@ class Queue(Asked[Json], Acting):
         target = self.pane.view.target()
         listed = (self.answer or {}).get("next") or ()
         return [Job.from_wire(job) for job in listed if isinstance(target, OpenJob) and job["id"] == target.job_id]
+
+    def action_move(self, to: str) -> None:
+        """To another place. Steps are seen, and words about each would lie over them."""
+        self.desk.move(self.targets(), to, seen=to in ("up", "down"))
 
     def action_pause_queue(self) -> None:
         """Pause, or let it go on."""
