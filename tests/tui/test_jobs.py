@@ -138,6 +138,10 @@ def test_rows_are_always_in_order_and_each_job_once(steps: list[tuple[int, bool,
 
 def test_counts_follow_the_jobs_between_two_statistics() -> None:
     state = State(stats={"counts": {"RUNNING": 2, "COMPLETED": 5}, "total": 7})
+    fresh = State(stats={"counts": {}, "total": 0})
+    for status in ("QUEUED", "RUNNING"):
+        fresh.job(job(1, status=status, rev=2), at_top=True)
+    assert (fresh.counted("running"), fresh.counted("all")) == (1, 1), "no tab has more than all"
     state.window.fill([job(1, status="RUNNING")], 1, None)
     state.job(job(1, status="COMPLETED", rev=2), at_top=True)
     assert state.counted("running") == 1

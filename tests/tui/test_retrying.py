@@ -115,6 +115,13 @@ async def test_a_free_place_among_the_running_ones_says_what_is_tried_next(
         await eventually(lambda: "Active" not in screen_text(pilot))
 
 
+async def test_their_titles_begin_in_one_column(fake: FakeApi, dashboard: Open) -> None:
+    fake.add("RUNNING", ago_s=1, progress=0.5, title="The newest", id=1234)
+    fake.jobs[1234] = fake.jobs.pop(max(number for number, job in fake.jobs.items() if job["id"] == 1234))
+    async with dashboard((80, 24)) as pilot:
+        await shows(pilot, "Active 3/2", "● 1234 The newest", "● 250  🎉")
+
+
 async def test_what_ran_before_the_line_broke_goes_from_the_active_ones(fake: FakeApi, dashboard: Open) -> None:
     async with dashboard((80, 24)) as pilot:
         await shows(pilot, "Active 2/2")

@@ -145,8 +145,7 @@ class State:
         if not isinstance(counts, Mapping):
             return None
         if tab == "all":
-            total = self.stats.get("total")
-            return int(total) if total is not None else sum(counts.values())
+            return sum(map(int, counts.values()))  # not `total`, which is not kept between two statistics
         return sum(int(counts.get(status, 0)) for status in dict(TABS)[tab])
 
     def _count(self, old: Job | None, new: Job) -> None:

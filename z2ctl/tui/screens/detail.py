@@ -310,20 +310,17 @@ class Detail(Acting):
 
     @on(TextPane.JumpWanted)
     def _jump(self, event: TextPane.JumpWanted) -> None:
-        if self.tab != "transcript":
-            self.tab = "transcript"
-            self._tab_shown()
+        def check(text: str) -> str:
+            return "" if moment_of(text) is not None else f"“{text}” is not a time: 1:23, 1:02:03 or seconds"
 
         def answered(text: str | None) -> None:
-            if text is None:
-                return
-            ms = moment_of(text)
-            if ms is None:
-                self.desk.say(f"“{text}” is not a time: 1:23, 1:02:03 or seconds", "warning")
-            else:
+            if text is not None and (ms := moment_of(text)) is not None:
+                self.tab = "transcript"
+                self._tab_shown()
                 self._go_when_read(ms)
 
-        self.app.push_screen(Prompt("Go to a time", "Minutes and seconds, as 12:34 or 1:02:03:"), answered)
+        said = "Minutes and seconds, as 12:34 or 1:02:03:"
+        self.app.push_screen(Prompt("Go to a time", said, check=check), answered)
 
     def on_key(self, event: events.Key) -> None:
         """Digits choose a tab, where the log does not use them for levels."""

@@ -85,6 +85,10 @@ class ActiveJobs(Painted):
         """The jobs that are shown, from top to bottom."""
         return [*list(self.state.active.values())[:MOST_BARS], *self._retries]
 
+    def _digits(self) -> int:
+        """The width of their ids: titles and bars begin in one column."""
+        return max(len(str(job.id)) for job in self._jobs())
+
     def render_line(self, y: int) -> Strip:
         """One job, or how many more run."""
         width, jobs = self.size.width, self._jobs()
@@ -96,7 +100,7 @@ class ActiveJobs(Painted):
 
     def _retry(self, job: Job, width: int) -> list[Span]:
         """One that waits for a further attempt."""
-        head = f" {words.look(job.display).glyph} {job.id} "
+        head = f" {words.look(job.display).glyph} {job.id:<{self._digits()}} "
         tail = f" {job.next_try(self.clock())} "
         return [Span(head + fit(job.name, max(8, width - len(head) - len(tail))) + tail, "dim")]
 
@@ -105,7 +109,7 @@ class ActiveJobs(Painted):
         look = words.look(job.display)
         head = [
             Span(f" {look.glyph}", "dim" if stale else "primary"),
-            Span(f" {job.id} ", "dim"),
+            Span(f" {job.id:<{self._digits()}} ", "dim"),
         ]
         stage = fit(words.look(job.display).word if job.display != "RUNNING" else job.stage, 11)
         tail = [Span(f" {words.percent(job.progress):>4} ", "bold")]
