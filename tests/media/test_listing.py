@@ -73,6 +73,13 @@ def test_of_a_list_from_old_to_new_the_newest_are_taken() -> None:
     assert pages.read == listing.MOST_READ
 
 
+def test_the_recent_ones_of_a_list_from_old_to_new_are_found() -> None:
+    found = read((entry(f"v{n}", days_ago=20 - n) for n in range(20)), after="2026-05-20")
+    assert titles(found)[:2] == ["v19", "v18"]
+    pages = Pages(entry(f"v{n}", days_ago=9000 + n) for n in range(10_000))
+    assert (read(pages, after="2026-05-20").entries, pages.read) == ([], 2)
+
+
 def test_without_dates_the_order_of_the_list_counts() -> None:
     pages = Pages(entry(f"v{n}") for n in range(10_000))
     found = read(pages, limit=3, after="2026-01-01")

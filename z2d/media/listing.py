@@ -148,10 +148,9 @@ class ListReader:
             at = entry["published_at"]
             dated = dated and at is not None
             if at is not None:
-                newest_first = newest_first and at <= before
-                before = at
+                newest_first, falls, before = newest_first and at <= before, at < before < float("inf"), at
                 if at < self._after:
-                    if newest_first and dated:
+                    if newest_first and dated and falls:  # of one alone nobody knows which way its list goes
                         break  # all that follow are older still
                     continue
             if not self._is_wanted(entry):
