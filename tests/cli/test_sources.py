@@ -50,6 +50,10 @@ def test_probe_of_a_list_shows_its_entries(daemon: FakeDaemon, z2ctl: Z2ctl) -> 
         assert words in ended.out
     wanted = {"playlist": {"limit": 2, "after": "2026-01-01", "match": "talk"}}
     assert daemon.asked[-1][2] == {"url": URL, "options": wanted}
+    answered(daemon, kind="COLLECTION", title="Talks", seen=9)
+    ended = z2ctl("probe", URL, "--match", "walk")
+    assert "0 wanted of 9" in ended.out
+    assert "length" not in ended.out, "it is no video"
 
 
 def test_probe_of_what_would_fail_says_why_and_exits_1(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

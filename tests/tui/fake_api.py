@@ -71,6 +71,7 @@ class FakeApi:
         self.profiles: list[Json] = [profile("default"), profile("lectures", "Sound alone, by the model at home")]
         self.probed: Json = {
             "title": "What is there",
+            "kind": "MEDIA",
             "site": "video.example",
             "duration_ms": 61_000,
             "size_bytes": 2**20,

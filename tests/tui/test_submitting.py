@@ -359,6 +359,7 @@ async def test_a_look_at_a_list_says_what_would_become_of_its_entries(fake: Fake
     entry = {"url": NEW, "title": "The first", "duration_ms": 61_000, "published_at": "2026-11-01T00:00:00Z"}
     fake.probed = {
         "title": "Night school",
+        "kind": "COLLECTION",
         "seen": 60,
         "entries": [entry, {**entry, "duplicate_of": 17}, {**entry, "message": "It is private."}],
     }
@@ -368,6 +369,9 @@ async def test_a_look_at_a_list_says_what_would_become_of_its_entries(fake: Fake
         await pilot.press("ctrl+t")
         await shows(pilot, "Night school", "3 wanted of 60 looked at", "2026-11-01     1:01  The first")
         await shows(pilot, "The first  there already: job 17", "The first  It is private.")
+        fake.probed["entries"] = []
+        await pilot.press("escape", "ctrl+t")
+        assert "Length" not in await shows(pilot, "Night school", "0 wanted of 60 looked at"), "it is no video"
 
 
 async def test_a_profile_with_a_hostile_name_is_only_words(fake: FakeApi, dashboard: Open) -> None:

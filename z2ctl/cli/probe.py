@@ -54,17 +54,17 @@ def show(page: Page, found: Json) -> None:
             ("site", Cell(found.get("site"))),
             ("channel", Cell(found.get("channel"))),
             ("published", Cell(str(found.get("published_at") or "")[:10])),
-            ("length", Cell(_known(entries, text.duration(found["duration_ms"]) if found.get("duration_ms") else ""))),
+            ("length", Cell(_known(found, text.duration(found["duration_ms"]) if found.get("duration_ms") else ""))),
             (
                 "size",
-                Cell(_known(entries, f"about {text.size(found['size_bytes'])}" if found.get("size_bytes") else "")),
+                Cell(_known(found, f"about {text.size(found['size_bytes'])}" if found.get("size_bytes") else "")),
             ),
             ("picture", Cell(f"{found['width']}x{found['height']}" if found.get("height") else "")),
             ("subtitles", Cell(", ".join(captions.get("manual") or []))),
             ("captions", Cell(_automatic(captions.get("auto") or []))),
             ("chapters", Cell(found.get("chapters") or "")),
             ("stream", Cell(found["live_status"] if found.get("live_status") not in (None, "not_live") else "")),
-            ("entries", Cell(f"{len(entries)} wanted of {found.get('seen')} looked at" if entries else "")),
+            ("entries", Cell(f"{len(entries)} wanted of {found.get('seen')} looked at" if _is_list(found) else "")),
             ("in library", Cell(f"yes: job {found['duplicate_of']}" if found.get("duplicate_of") else "no")),
         ]
     )
@@ -74,9 +74,14 @@ def show(page: Page, found: Json) -> None:
         page.table(columns, [entry_row(entry) for entry in entries])
 
 
-def _known(entries: list[Json], said: str) -> str:
+def _is_list(found: Json) -> bool:
+    """Whether it is a list, also one of which nothing is wanted."""
+    return found.get("kind") == "COLLECTION"
+
+
+def _known(found: Json, said: str) -> str:
     """What the site says of a single video; many say it only once the file is there."""
-    return said or ("" if entries else "not said by the site")
+    return said or ("" if _is_list(found) else "not said by the site")
 
 
 def _automatic(languages: list[str]) -> str:

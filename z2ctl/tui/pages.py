@@ -93,7 +93,8 @@ def probed(answer: Json) -> list[Doc]:
     captions = answer.get("subtitles") or {}
     same = answer.get("duplicate_of")
     length, size = answer.get("duration_ms"), answer.get("size_bytes")
-    unsaid = "" if entries else "not said by the site"
+    is_list = answer.get("kind") == "COLLECTION"
+    unsaid = "" if is_list else "not said by the site"
     docs = [
         Doc((Span(" "),), str(answer.get("title") or answer.get("url") or ""), "bold"),
         fact(
@@ -107,7 +108,7 @@ def probed(answer: Json) -> list[Doc]:
         fact("Channel", answer.get("channel") or answer.get("site") or ""),
         fact("Published", str(answer.get("published_at") or "")[:10]),
         fact("Stream", "" if answer.get("live_status") in (None, "not_live") else answer["live_status"]),
-        fact("Entries", f"{len(entries)} wanted of {answer.get('seen')} looked at" if entries else ""),
+        fact("Entries", f"{len(entries)} wanted of {answer.get('seen')} looked at" if is_list else ""),
     ]
     shown = [doc for doc in docs if doc.text]
     return [*shown, *([BLANK, heading("Entries")] if entries else ()), *map(_entry, entries)]
