@@ -252,7 +252,17 @@ async def test_the_full_log_saves_and_copies(
         await pilot.press("W")
         pilot.app.screen.query_one(Input).value = str(tmp_path / "out.log")
         await pilot.press("enter")
-        await shows(pilot, "is there already")
+        await shows(pilot, "✗", "is there already, and nothing is written over")
+        field = pilot.app.screen.query_one(Input)
+        for name, said in (
+            (f"{tmp_path}/no/x.log", "There is no folder"),
+            (str(tmp_path), "is a folder: name a file in it"),
+            ("~who-is-this/x.log", "There is no folder ~who-is-this."),
+        ):
+            field.value = name
+            await pilot.press("enter")
+            await shows(pilot, said)
+        assert field.value, "a name that is wrong stays, to be mended"
 
 
 async def test_older_lines_are_fetched_when_one_scrolls_up(fake: FakeApi, dashboard: Open) -> None:

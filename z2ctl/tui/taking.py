@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -76,7 +77,7 @@ class Taking(Ground):
                 self.run_worker(self._write(_whole(text), Path(path).expanduser()), group="save")
 
         lines = words.plural(text.count("\n"), "line")
-        self.push_screen(Prompt("Write to a file", f"{lines}, to:", f"~/{name}"), answered)
+        self.push_screen(Prompt("Write to a file", f"{lines}, to:", f"~/{name}", check=unfit), answered)
 
     def ask_save_log(self, job_id: int, lines: int) -> None:
         """Ask where to write the whole log of a job, whatever part of it is loaded."""
@@ -89,7 +90,7 @@ class Taking(Ground):
                 self.run_worker(self._write(self._log_lines(job_id), Path(path).expanduser()), group="save")
 
         said = f"{words.plural(lines, 'line')}, to:"
-        self.push_screen(Prompt("Write to a file", said, f"~/z2-job-{job_id}.log"), answered)
+        self.push_screen(Prompt("Write to a file", said, f"~/z2-job-{job_id}.log", check=unfit), answered)
 
     async def _log_lines(self, job_id: int) -> AsyncIterator[str]:
         """All lines of a job's log, page by page."""
@@ -121,6 +122,19 @@ class Taking(Ground):
             self.say(f"{path}: {getattr(error, 'detail', None) or error}", "error")
         else:
             self.say(f"Written: {path}")
+
+
+def unfit(name: str) -> str:
+    """Why no new file can be written under a name; empty when it can. Said while the name can still be mended."""
+    path = os.path.expanduser(name)  # noqa: PTH111 - leaves what it cannot expand, where Path raises
+    folder = os.path.dirname(path) or "."  # noqa: PTH120
+    if os.path.isdir(path):  # noqa: PTH112
+        return f"{name} is a folder: name a file in it."
+    if os.path.lexists(path):
+        return f"{name} is there already, and nothing is written over."
+    if not os.path.isdir(folder):  # noqa: PTH112
+        return f"There is no folder {folder}."
+    return "" if os.access(folder, os.W_OK) else f"This account may not write in {folder}."
 
 
 async def _whole(text: str) -> AsyncIterator[str]:

@@ -284,7 +284,8 @@ class TextPane(ViewPane):
     def title(self) -> list[Span]:
         """The words given, and where in the matches one is."""
         found = self.view.match_words()
-        return [*self.words, Span(f" · “{self.view.needle}” {found}", "dim")] if found else self.words
+        between = " · " if self.words else ""
+        return [*self.words, Span(f"{between}“{self.view.needle}” {found}", "dim")] if found else self.words
 
     def action_choose(self) -> None:
         """Follow the line under the cursor."""
