@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Z2ctl
 from tests.cli.fake import FakeDaemon, job
-from z2ctl.cli import submit
+from z2ctl import batches
 from z2ctl.client import Client
 from z2d.wire import errors
 from z2d.wire.probe import ProbeAnswer
@@ -171,7 +171,7 @@ def test_a_file_and_a_url_that_are_both_refused_are_both_named(
 def test_what_was_queued_is_said_even_where_the_daemon_goes_away_before_the_last(
     daemon: FakeDaemon, z2ctl: Z2ctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submit, "URLS_PER_CALL", 2)
+    monkeypatch.setattr(batches, "URLS_PER_CALL", 2)
     taken = Client.submit_batch
 
     def once(self: Client, urls: list[str], **fields: object) -> list[dict[str, object]]:

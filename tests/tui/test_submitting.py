@@ -13,11 +13,14 @@ from textual.widgets import Input, TextArea
 from tests.support import eventually
 from tests.tui.conftest import SIZES, Open, app_of, screen_text, shows
 from tests.tui.fake_api import EPOCH, FakeApi, profile
+from z2ctl import batches
+from z2ctl.client import Client
 from z2ctl.tui.messages import Lost
 from z2ctl.tui.options import Options
 from z2ctl.tui.screens.dashboard import Dashboard
 from z2ctl.tui.screens.options import OptionsForm
 from z2ctl.tui.screens.submit import Submit, SubmitMany
+from z2d.wire import errors
 
 NEW = "https://video.example/new"
 NOW = EPOCH.timestamp()
@@ -258,6 +261,47 @@ async def test_files_are_sent_among_many_addresses(
         await pilot.press("ctrl+s")
         await shows(pilot, "✗ a.mp4: refused by the test")
         assert pilot.app.screen.query_one(TextArea).text == "a.mp4"
+
+
+async def test_what_the_api_would_refuse_as_a_whole_is_said_line_by_line(fake: FakeApi, dashboard: Open) -> None:
+    long = f"{NEW}/{'x' * 5000}"
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).ask_many(f"{NEW}\n{long}\n{NEW}2")
+        await shows(pilot, "✓ 2 new  ✗ 1 invalid", "line 2: It is longer than 4096 characters.")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "2 queued, 0 duplicates, 1 refused")
+        area = pilot.app.screen.query_one(TextArea)
+        assert (fake.submitted[-1]["urls"], area.text) == ([NEW, f"{NEW}2"], long)
+        area.text = "\n".join(f"{NEW}/{number}" for number in range(1001))
+        await shows(pilot, "✗ 1001 at once are too many: 1000 at most")
+        area.text += "/"
+        await pilot.press("ctrl+s")
+        await shows(pilot, "✗ 1001 at once are too many: 1000 at most")
+        area.text = "\n".join(f"{NEW}/{number}" for number in range(300))
+        await shows(pilot, "✓ 300 new")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "300 queued, 0 duplicates")
+        assert [len(one["urls"]) for one in fake.submitted[-2:]] == [200, 100]
+
+
+async def test_what_was_taken_before_the_line_broke_does_not_come_back(
+    fake: FakeApi, dashboard: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "URLS_PER_CALL", 2)
+    taken = Client.submit_batch
+
+    def once(self: Client, urls: list[str], **fields: object) -> list[dict[str, object]]:
+        if fake.submitted and not fields.get("dry_run"):
+            raise errors.DaemonUnreachable("It has gone.")
+        return taken(self, urls, **fields)
+
+    monkeypatch.setattr(Client, "submit_batch", once)
+    async with dashboard((80, 24)) as pilot:
+        app_of(pilot).ask_many("\n".join(f"{NEW}{number}" for number in range(3)), options=Options(force=True))
+        await shows(pilot, "✓ 3 new")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "2 queued, 0 duplicates", "✗ It has gone.")
+        assert pilot.app.screen.query_one(TextArea).text == f"{NEW}2"
 
 
 async def test_what_is_typed_while_nobody_answers_comes_back(fake: FakeApi, dashboard: Open) -> None:

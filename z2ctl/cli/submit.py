@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import click
 
+from z2ctl.batches import groups, misfit
 from z2ctl.cli.app import DONE, FAILED, App, exit_code, leave
 from z2ctl.cli.options import read_options
 from z2ctl.cli.output import say
@@ -16,10 +17,6 @@ from z2ctl.cli.playlist import playlist_of, playlist_options
 from z2ctl.cli.sources import local_file, read_urls, with_stdin
 from z2ctl.client import Client, Json
 from z2d.wire import errors
-
-URLS_PER_CALL = 200  # the API takes 1,000; fewer show how it goes, and are answered in time on a busy machine too
-BYTES_PER_CALL = 512 * 1024  # half of what the API takes
-LONGEST_URL = 4096
 
 
 @click.command("submit")
@@ -131,28 +128,6 @@ def submit_all(client: Client, urls: list[str], fields: dict[str, Any], *, alone
     for url in urls:
         if reason := misfit(url):
             yield rejected(url, errors.UrlInvalid.code, reason)
-
-
-def misfit(url: str) -> str | None:
-    """Why a URL cannot be part of a batch at all: the API would refuse the whole of it."""
-    if len(url) > LONGEST_URL:
-        return f"It is longer than {LONGEST_URL} characters."
-    return None if url.isprintable() else "It holds control characters or bytes that are not text."
-
-
-def groups(urls: list[str]) -> Iterator[list[str]]:
-    """The URLs in pieces that the API takes at once."""
-    group: list[str] = []
-    room = BYTES_PER_CALL
-    for url in urls:
-        length = 6 * len(url) + 4  # at worst each character becomes \\uXXXX
-        if group and (len(group) == URLS_PER_CALL or length > room):
-            yield group
-            group, room = [], BYTES_PER_CALL
-        group.append(url)
-        room -= length
-    if group:
-        yield group
 
 
 def report(app: App, result: Json, *, waiting: bool) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from z2ctl import given
 from z2ctl import text as words
+from z2ctl.batches import groups, misfit
 from z2ctl.tui.feed import Json
 from z2ctl.tui.ground import Ground
 from z2ctl.tui.jobs import Job
@@ -28,8 +29,10 @@ class Submitting(Ground):
 
     async def check_urls(self, urls: list[str], options: Options) -> list[Json]:
         """What would become of each URL; nothing is queued. Videos that are there already are named in any case."""
-        fields = options.looked_at()
-        return await self.feed.call(lambda client: client.submit_batch(urls, dry_run=True, **fields))
+        fields, results = {"dry_run": True, **options.looked_at()}, []
+        for group in groups(urls):
+            results += await self.feed.call(lambda client, group=group: client.submit_batch(group, **fields))  # type: ignore[misc]
+        return results
 
     async def probe(self, url: str, options: Options) -> Json:
         """What is at a URL (`ProbeAnswer`); nothing is queued."""
@@ -138,31 +141,39 @@ class Submitting(Ground):
         return f" (position {words.count(why['queue_position'])})" if why.get("queue_position") else ""
 
     async def _submit_many(self, lines: list[str], options: Options) -> None:
+        results: list[Json] = []
+        typed: dict[str, str] = {}
+        bad: dict[str, str] = {}
+        rest, trouble = lines, ""
+        fields = options.fields(self.clock())
         try:
             typed, bad = await self._sent_all(lines)
-            urls, fields = list(typed), options.fields(self.clock())
-            results = await self.feed.call(lambda client: client.submit_batch(urls, **fields)) if urls else []
+            rest = list(typed.values())
+            for group in groups(list(typed)):
+                results += await self.feed.call(lambda client, group=group: client.submit_batch(group, **fields))  # type: ignore[misc]
+                rest = rest[len(group) :]
         except errors.Z2Error as error:
-            self.ask_many("\n".join(lines), [error.detail], options)
-            return
-        kinds = [str(result.get("result")) for result in results]
-        said = [f"{kinds.count('queued')} queued", f"{words.plural(kinds.count('duplicate'), 'duplicate')}"]
+            trouble = error.detail
         for result in results:
             if result.get("result") == "rejected":
                 line = typed.get(str(result.get("url")), str(result.get("url")))
                 bad[line] = str(result.get("detail") or result.get("code"))
-        self.say(", ".join([*said, f"{len(bad)} refused"] if bad else said), "warning" if bad else "information")
-        if bad:
-            self.ask_many(
-                "\n".join(bad),
-                [reason if line in reason else f"{line}: {reason}" for line, reason in bad.items()],
-                options,
-            )
+        if results or not trouble:
+            kinds = [str(result.get("result")) for result in results]
+            said = [f"{kinds.count('queued')} queued", f"{words.plural(kinds.count('duplicate'), 'duplicate')}"]
+            self.say(", ".join([*said, f"{len(bad)} refused"] if bad else said), "warning" if bad else "information")
+        if bad or trouble:  # what was taken does not come back: with force it would become a second job
+            reasons = [reason if line in reason else f"{line}: {reason}" for line, reason in bad.items()]
+            again = dict.fromkeys([*bad, *(rest if trouble else ())])
+            self.ask_many("\n".join(again), [*([trouble] if trouble else ()), *reasons], options)
 
     async def _sent_all(self, lines: list[str]) -> tuple[dict[str, str], dict[str, str]]:
         """The lines by the addresses they are submitted as, and why some were not taken; files are sent first."""
         typed, bad = {}, {}
         for line in lines:
+            if trouble := misfit(line):  # one of them, and the API would refuse the whole
+                bad[line] = trouble
+                continue
             try:
                 typed[await self._sent(line)] = line
             except errors.DaemonUnreachable:

@@ -21,6 +21,7 @@ from textual.widgets import Input, Static, TextArea
 
 from z2ctl import given
 from z2ctl import text as words
+from z2ctl.batches import misfit
 from z2ctl.tui import work
 from z2ctl.tui.options import Options
 from z2ctl.tui.screens.dialogs import Confirm, Dialog, hint, note
@@ -53,6 +54,8 @@ def first_look(text: str) -> str:
         return "Not a URL: only what has an address can be looked at"
     if any(sign.isspace() for sign in text):
         return "Not a URL: it has a space in it"
+    if trouble := misfit(text):
+        return trouble
     try:
         parts = urlsplit(text)
         host = parts.hostname
@@ -339,7 +342,7 @@ class SubmitMany(Form[tuple[list[str], Options]]):
     async def _ask(self, lines: list[tuple[int, str]]) -> None:
         found = sort_out(lines)
         if len(found.urls) > MOST:
-            self.say(f"✗ {len(found.urls)} at once are too many: {MOST} at most", "error")
+            self._too_many(len(found.urls))
             return
         try:
             results = await self._asks.check([url for _, url in found.urls], self.options)
@@ -356,6 +359,9 @@ class SubmitMany(Form[tuple[list[str], Options]]):
             if result.get("result") == "rejected"
         )
         self._sum_up(found, new, same, checking=False)
+
+    def _too_many(self, number: int) -> None:
+        self.say(f"✗ {number} at once are too many: {MOST} at most", "error")
 
     def _sum_up(self, found: Lines, new: int, same: int, *, checking: bool) -> None:
         bad = sorted(found.bad)
@@ -378,5 +384,8 @@ class SubmitMany(Form[tuple[list[str], Options]]):
         lines = urls_in(self._area.text)
         if not lines:
             self.say("✗ There is no address here yet", "error")
+            return
+        if len(lines) > MOST:
+            self._too_many(len(lines))
             return
         self.answer(([url for _, url in lines], self.options))
