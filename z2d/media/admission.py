@@ -197,7 +197,7 @@ def _with_scheme(url: str) -> str:
     if found is not None and not is_port:
         scheme = found[1].lower()
         if scheme not in ("http", "https"):
-            raise UrlScheme(f"{scheme}: is not accepted, only http:// and https:// URLs are")
+            raise UrlScheme(f"{scheme}: is not accepted, only http:// and https:// are")
         if not url[found.end() :].startswith("//"):
             raise UrlInvalid("after http: or https: two slashes are wanted")
         return url
