@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from tests.tui.fake_api import EPOCH, FakeApi
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.paint import Palette
 from z2ctl.tui.state import State
 from z2ctl.tui.widgets.job_table import JobTable

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.tui.fake_api import FakeApi
 from z2ctl import text
-from z2ctl.tui.jobs import TABS, Change, Job, Query, Window
+from z2ctl.tui.job import Job
+from z2ctl.tui.jobs import TABS, Change, Query, Window
 from z2ctl.tui.state import State
 
 

@@ -27,7 +27,8 @@ from z2ctl.tui import keymap, settings, terminal, themes, work
 from z2ctl.tui.commands import Commands
 from z2ctl.tui.feed import Feed
 from z2ctl.tui.filters import LastNet
-from z2ctl.tui.jobs import Change, Job, Query
+from z2ctl.tui.job import Job
+from z2ctl.tui.jobs import Change, Query
 from z2ctl.tui.messages import (
     Connected,
     Heard,

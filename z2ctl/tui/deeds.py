@@ -12,7 +12,7 @@ from z2ctl import text as words
 from z2ctl.client import Client
 from z2ctl.tui.feed import Json
 from z2ctl.tui.ground import Ground
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.options import NAMED_OPTIONS, PRIORITIES, complaint, options_of, priority_of
 from z2ctl.tui.screens.dialogs import Choice, Confirm, Menu, Prompt, Reader
 from z2d.wire import errors

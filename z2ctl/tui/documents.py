@@ -7,7 +7,7 @@ from typing import Any
 
 from z2ctl import text as words
 from z2ctl.origin import Facts, analysis_origin, library_folder, transcript_origin
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.paint import Span, fit
 from z2ctl.tui.widgets.doc_view import Doc, OpenJob, Publication, Second, StageLine, Take
 

@@ -16,7 +16,7 @@ from textual.message import Message
 from z2ctl.client import Client, Endpoint
 from z2ctl.oneshot import Line
 from z2ctl.text import safe
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.messages import (
     Connected,
     Heard,

@@ -15,7 +15,8 @@ from textual.worker import Worker
 
 from z2ctl.tui import keymap
 from z2ctl.tui.feed import Feed
-from z2ctl.tui.jobs import Job, Query
+from z2ctl.tui.job import Job
+from z2ctl.tui.jobs import Query
 from z2ctl.tui.paint import Palette
 from z2ctl.tui.settings import Memory, Settings
 from z2ctl.tui.state import Phase, State

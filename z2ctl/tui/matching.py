@@ -10,13 +10,10 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from z2ctl.tui.job import Job
 from z2d.wire import filters
 from z2d.wire.filters import Filter, Term
-
-if TYPE_CHECKING:
-    from z2ctl.tui.jobs import Job
 
 _WORD = re.compile(r"[^\W_]+")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.message import Message
 
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.widgets.log_view import Entry
 
 

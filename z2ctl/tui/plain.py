@@ -13,7 +13,7 @@ from textual.message import Message
 from z2ctl import text as words
 from z2ctl.client import Endpoint
 from z2ctl.tui.feed import Feed
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.messages import Connected, JobCame, JobGone, JobMoved, Lost, Refused, Snapshot
 
 EVERY_S = 10.0

@@ -11,7 +11,8 @@ from typing import Any
 
 from z2ctl.tui import work
 from z2ctl.tui.desk import Desk
-from z2ctl.tui.jobs import Change, Job, Query
+from z2ctl.tui.job import Job
+from z2ctl.tui.jobs import Change, Query
 from z2ctl.tui.messages import LogCame, LogEnded
 from z2ctl.tui.screens.base import Z2Screen
 from z2ctl.tui.screens.dashboard import Dashboard

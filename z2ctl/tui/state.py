@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from z2ctl.tui.jobs import TABS, Change, Job, Window
+from z2ctl.tui.job import Job
+from z2ctl.tui.jobs import TABS, Change, Window
 
 SILENT_S = 12.0
 """How long nothing at all may come before the top bar says so; while nothing happens the feed asks more often."""

@@ -11,7 +11,7 @@ from z2ctl import text as words
 from z2ctl.batches import groups, misfit
 from z2ctl.tui.feed import Json
 from z2ctl.tui.ground import Ground
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.options import Options
 from z2ctl.tui.screens.dialogs import Prompt
 from z2d.wire import errors

@@ -10,7 +10,7 @@ from z2ctl import text as words
 from z2ctl.tui import documents, terminal
 from z2ctl.tui.feed import in_thread
 from z2ctl.tui.ground import Ground
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.screens.dialogs import Prompt, Reader
 from z2ctl.tui.widgets.log_view import Entry
 from z2d.wire import errors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.screens.base import Z2Screen
 
 

@@ -8,7 +8,8 @@ from textual.app import ComposeResult
 
 from z2ctl.client import Client
 from z2ctl.tui import documents, work
-from z2ctl.tui.jobs import Change, Job
+from z2ctl.tui.job import Job
+from z2ctl.tui.jobs import Change
 from z2ctl.tui.screens.base import Z2Screen
 from z2ctl.tui.throttle import Throttle
 from z2ctl.tui.widgets.panes import TextPane

@@ -14,7 +14,8 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 from z2ctl.tui.desk import Desk
-from z2ctl.tui.jobs import Change, Job
+from z2ctl.tui.job import Job
+from z2ctl.tui.jobs import Change
 from z2ctl.tui.paint import Painted, Span
 from z2ctl.tui.widgets.bars import KeyBar
 from z2ctl.tui.widgets.panes import CopyWanted, SaveLogWanted, SaveWanted

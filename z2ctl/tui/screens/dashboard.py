@@ -12,7 +12,8 @@ from textual.containers import Vertical
 
 from z2ctl.tui import documents, keymap, work
 from z2ctl.tui.empty import why_empty
-from z2ctl.tui.jobs import Change, Job
+from z2ctl.tui.job import Job
+from z2ctl.tui.jobs import Change
 from z2ctl.tui.paint import Kept, Span
 from z2ctl.tui.screens.listing import Listing
 from z2ctl.tui.throttle import Debounce, Throttle

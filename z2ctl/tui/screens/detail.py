@@ -16,7 +16,8 @@ from z2ctl import text as words
 from z2ctl.client import Client
 from z2ctl.tui import documents, keymap, work
 from z2ctl.tui.feed import clean
-from z2ctl.tui.jobs import Change, Job
+from z2ctl.tui.job import Job
+from z2ctl.tui.jobs import Change
 from z2ctl.tui.paint import Span
 from z2ctl.tui.screens.acting import Acting
 from z2ctl.tui.screens.dialogs import Prompt

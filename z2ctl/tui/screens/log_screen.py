@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.screens.base import Z2Screen
 from z2ctl.tui.widgets.panes import LogPane
 

@@ -6,7 +6,7 @@ from textual import on
 
 from z2ctl.client import Client, Json
 from z2ctl.tui import keymap, pages
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.paint import Span
 from z2ctl.tui.screens.acting import Acting
 from z2ctl.tui.screens.asked import Asked

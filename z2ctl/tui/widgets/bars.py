@@ -14,7 +14,8 @@ from textual.message import Message
 from textual.strip import Strip
 
 from z2ctl import text as words
-from z2ctl.tui.jobs import TABS, Job
+from z2ctl.tui.job import Job
+from z2ctl.tui.jobs import TABS
 from z2ctl.tui.paint import Painted, Span, bar, between, clip_spans, fit, width_of
 from z2ctl.tui.state import State
 

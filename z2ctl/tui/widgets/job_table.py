@@ -17,7 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from z2ctl import text as words
-from z2ctl.tui.jobs import Job
+from z2ctl.tui.job import Job
 from z2ctl.tui.paint import Painted, Span, cells, clip, fit, highlight, width_of, wrap_words
 from z2ctl.tui.state import State
 

@@ -15,7 +15,7 @@ from typing import Any
 from textual.message import Message
 
 from z2ctl.text import LEVEL_STYLES
-from z2ctl.tui.jobs import seconds
+from z2ctl.tui.job import seconds
 from z2ctl.tui.paint import Span, fit
 from z2ctl.tui.widgets.lines import LineView
 
