@@ -76,7 +76,7 @@ class Terminal:
         try:
             eventually_sync(lambda: words.encode() in self.output, within, what=f"{words!r} on the terminal")
         except pytest.fail.Exception as failed:
-            raise AssertionError(f"{failed}; it was told {bytes(self.output[-4000:])!r}") from None
+            raise AssertionError(f"{failed}; it was told {bytes(self.output[-20_000:])!r}") from None
 
     def quiet(self, seconds: float = 0.7, within: float = 15.0) -> None:
         """Wait until nothing was written for a while."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.events import Resize
+from textual.geometry import Size
 
 from tests.support import eventually
 from tests.tui.conftest import SIZES, Clock, Open, app_of, screen_text, shows, strips_of
@@ -314,6 +316,28 @@ async def test_statistics(fake: FakeApi, dashboard: Open) -> None:
         await shows(pilot, "How long it takes", "Finished per day", "2026-11-22")
         await pilot.press("escape")
         await shows(pilot, "TITLE")
+
+
+@pytest.mark.parametrize("keys", ["", "c"])
+async def test_a_size_that_has_been_overtaken_is_not_laid_out(
+    fake: FakeApi, dashboard: Open, monkeypatch: pytest.MonkeyPatch, keys: str
+) -> None:
+    """Two sizes in the queue of a screen followed each other for ever, as when a terminal changes at the start."""
+    async with dashboard((120, 40)) as pilot:
+        await shows(pilot, "TITLE")
+        await pilot.press(*keys)
+        await pilot.pause()
+        screen = pilot.app.screen
+        laid_out: list[Size] = []
+        really = screen._refresh_layout
+        monkeypatch.setattr(screen, "_refresh_layout", lambda size: (laid_out.append(size), really(size)))
+        for size in (Size(80, 24), Size(120, 40), Size(80, 24), Size(120, 40)):
+            screen.post_message(Resize(size, size))
+            screen.call_later(lambda: None)  # two that stand side by side are made one
+        await pilot.pause()
+        assert screen.size == (120, 40)
+        assert Size(80, 24) not in laid_out
+        assert Size(120, 40) in laid_out
 
 
 async def test_resizing_keeps_the_place_also_under_a_dialog(fake: FakeApi, dashboard: Open) -> None:

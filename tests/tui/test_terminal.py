@@ -71,6 +71,15 @@ def test_bars_and_a_log_cost_at_most_twenty_kilobytes_a_second(socket: Path, tmp
         assert share < ROOM * CORE
 
 
+def test_the_terminal_says_its_size(socket: Path, tmp_path: Path) -> None:
+    said = {"COLUMNS": "60", "LINES": "15"}
+    with fake_daemon(socket), dashboard_on(socket, (80, 24), home=tmp_path, env=said) as terminal:
+        terminal.shows("Help", 30)  # the last line of the keys has room for it
+        terminal.resize((120, 40))
+        terminal.shows("TITLE", 10)
+        eventually_sync(lambda: b"CHANNEL" in terminal.output, 10, what="a column that has room now")
+
+
 def test_the_list_below_an_open_job_writes_nothing(socket: Path, tmp_path: Path) -> None:
     options = ("--bars", "2", "--rate", "2")
     with fake_daemon(socket, *options), dashboard_on(socket, (120, 40), home=tmp_path) as terminal:

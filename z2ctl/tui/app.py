@@ -326,6 +326,7 @@ def run(
         for fault in wishes.faults:
             print(fault, file=sys.stderr)  # noqa: T201 - there is no screen to say it on
         return follow(find)
+    terminal.says_its_own_size()
     memory_path = settings.memory_file(env)
     wanted = wishes.theme if theme or wishes.theme != "auto" else settings.recall(memory_path).theme or "auto"
     app = Z2App(

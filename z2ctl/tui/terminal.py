@@ -62,6 +62,15 @@ def die_soon() -> None:
     timer.start()
 
 
+def says_its_own_size() -> None:
+    """Take COLUMNS and LINES out of the environment: they go before what the terminal says, and never change.
+
+    Shells that export them, and programs that use readline, leave them to their children.
+    """
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
+
+
 def restore() -> None:
     """Leave the terminal usable, whatever happened; saying it twice does no harm."""
     with contextlib.suppress(OSError, ValueError):

@@ -17,6 +17,7 @@ from z2ctl.tui.desk import Desk
 from z2ctl.tui.job import Job
 from z2ctl.tui.jobs import Change
 from z2ctl.tui.paint import Painted, Span
+from z2ctl.tui.screens.resizing import overtaken
 from z2ctl.tui.widgets.bars import KeyBar
 from z2ctl.tui.widgets.panes import CopyWanted, SaveLogWanted, SaveWanted
 from z2ctl.tui.widgets.top import Banner, TopBar
@@ -69,6 +70,8 @@ class Z2Screen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """A terminal below the smallest size gets one line instead of ruins."""
+        if overtaken(self, event):
+            return
         self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-tiny")
         self.sizes_changed()
 

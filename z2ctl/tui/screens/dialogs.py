@@ -22,6 +22,7 @@ from textual.strip import Strip
 from textual.widgets import Button, Input, Static
 
 from z2ctl.tui.paint import Painted, Span, between, fit
+from z2ctl.tui.screens.resizing import overtaken
 
 Check = Callable[[str], str]
 """What is wrong with a line that was typed, as a sentence; empty when nothing is."""
@@ -50,6 +51,10 @@ class Dialog(ModalScreen[ScreenResultType]):
         if self.is_current and not self._answered:
             self._answered = True
             self.dismiss(result)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Laid out for the size that the terminal has now, and for no other."""
+        overtaken(self, event)
 
     def action_leave(self) -> None:
         """Close without an answer."""
