@@ -169,7 +169,7 @@ class OptionsForm(Dialog[Options]):
             self._beside[name].add_class("below")
             yield self._beside[name]
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """The keys stay visible."""
         self._rows.styles.max_height = max(3, self.size.height * 9 // 10 - FRAME)
         self.call_after_refresh(self._keep_in_sight)

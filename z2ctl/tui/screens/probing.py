@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
@@ -51,7 +52,7 @@ class Probing(Dialog[bool]):
         self.set_focus(self._view)
         work.start(self, self._read, "probe")
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """As high as there is room: the box does not change its size when the answer comes."""
         self._view.styles.height = max(3, min(HIGHEST, self.size.height * 9 // 10 - FRAME))
 

@@ -300,7 +300,7 @@ class SubmitMany(Form[tuple[list[str], Options]]):
             yield self._area
             yield from self.foot("ctrl+s submits · ctrl+t looks at a line · esc closes")
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """What is said about the lines, the options and the keys stay visible."""
         self._area.styles.height = max(3, min(10, self.size.height - 13))
 
