@@ -48,6 +48,7 @@ from pathlib import Path
 from types import TracebackType
 from xml.sax.saxutils import escape, quoteattr
 
+import pytest
 from aiohttp import web
 
 from tests import site_media
@@ -119,7 +120,10 @@ class Site:
     async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.hits[request.path] += 1
         self.seen.append(Seen(request.method, request.path, request.headers.get("Range"), dict(request.headers)))
-        return await handler(request)
+        try:
+            return await handler(request)
+        except pytest.skip.Exception:  # a fixture that is not here: quickly on to the end of the test, which is skipped
+            raise web.HTTPNotFound from None
 
     def _media(self) -> dict[str, Handler]:
         return {

@@ -17,14 +17,28 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT.parent / "shared" / "fixtures"
+OF_THE_TESTS = {"Z2_SNAPSHOTS"}
+PERSONAL = ("Z2_", "Z2CTL_", "XDG_", "LC_")
+PERSONAL_NAMES = {
+    *("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"),
+    *("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "SSH_CONNECTION", "EDITOR", "VISUAL", "PAGER"),
+    *("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"),
+}
 T = TypeVar("T")
+
+asked_in_vain: list[str] = []
+"""Why the running test is to be skipped: it asked for these fixtures, perhaps where no skip gets through to pytest."""
 
 
 def fixture(name: str) -> Path:
-    """The file or folder `name` of the shared fixtures; the test is skipped where they are not on this machine."""
+    """The file or folder `name` of the shared fixtures; the test is skipped where they are not on this machine.
+
+    That holds wherever it is asked for, as by a handler of the test site.
+    """
     path = FIXTURES / name
     if not path.exists():
-        pytest.skip(f"the shared fixture {name} is not on this machine")
+        asked_in_vain.append(f"the shared fixture {name} is not on this machine")
+        pytest.skip(asked_in_vain[-1])
     return path
 
 
@@ -50,6 +64,17 @@ def eventually_sync(predicate: Callable[[], T], within: float = 10.0, *, every: 
             pytest.fail(f"{what or 'the condition'} did not come true within {within} s; last answer: {answer!r}")
         time.sleep(every)
     return answer
+
+
+def forget_the_person() -> None:
+    """Take out of the environment what a person may have set: a test says itself what it needs of it.
+
+    Otherwise a mistake hides where the machine avoids it: when Python buffers nothing, nothing is left in a buffer as
+    a program ends.
+    """
+    for name in list(os.environ):
+        if (name.startswith(PERSONAL) or name in PERSONAL_NAMES) and name not in OF_THE_TESTS:
+            del os.environ[name]
 
 
 def work_in_memory() -> None:

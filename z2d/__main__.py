@@ -11,10 +11,10 @@ import click
 
 from z2d.commands.backup import backup, show_rehearsal
 from z2d.commands.importing import import_
-from z2d.commands.shared import Work, common_flags, live, read
+from z2d.commands.shared import Program, Work, common_flags, live, read
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The daemon of z2: takes video URLs and makes library entries of them. z2ctl talks to it.
 

@@ -43,14 +43,12 @@ def test_an_empty_flag_is_not_the_current_folder(folder: Path) -> None:
     assert (code, said.splitlines()[-1]) == (78, "z2d: --backup-dir=: a path is needed")
 
 
-@pytest.mark.parametrize(
-    "words", [("backup", "list", "--json"), ("import", "old.json"), ("import", "old.json", "--json")]
-)
-def test_a_full_disk_behind_stdout_is_said(folder: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", ["backup list --json", "import old.json", "import old.json --json", "version", "-h"])
+def test_a_full_disk_behind_stdout_is_said(folder: Path, words: str) -> None:
     (folder / "old.json").write_text("[7]")
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(
-            [sys.executable, "-m", "z2d", *words],
+            [sys.executable, "-m", "z2d", *words.split()],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), "Z2_STATE_DIR": str(folder / "state")},
             stdout=full,
@@ -60,7 +58,7 @@ def test_a_full_disk_behind_stdout_is_said(folder: Path, words: tuple[str, ...])
             timeout=60,
         )
     assert ended.returncode == 1
-    assert "ERROR cannot write to stdout: No space left on device" in ended.stderr
+    assert ended.stderr.count("No space left on device") == 1
     assert "Traceback" not in ended.stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -30,6 +31,31 @@ def common_flags(command: Command) -> Command:
     ):
         command = flag(command)
     return command
+
+
+class Program(click.Group):
+    """The commands. What stdout cannot take is said in a line, and not once more by Python when it ends."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command line."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            click.echo(f"z2d: {error.strerror or error}", err=True)
+            sys.exit(1)
+        finally:
+            _flush()
+
+
+def _flush() -> None:
+    """Write what stdout still holds; where that fails, let it lead nowhere: Python tries once more, and complains."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, sys.stdout.fileno())
+            os.close(nothing)
 
 
 def show(text: str) -> None:
