@@ -219,7 +219,7 @@ def test_what_a_lane_takes(daemon: FakeDaemon, z2ctl: Z2ctl, word: str, limit: i
 
 def test_a_held_job_says_when_it_starts_once_it_is_resumed(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     daemon.jobs[1] = job(1, display_status="PAUSED", wait_reason="USER", due_after="2030-01-01T22:00:00.000Z")
-    assert re.search(r"once resumed +not before 20(29|30)-\d\d-\d\d \d\d:00:00\n", z2ctl("show", 1).out)
+    assert re.search(r"once resumed +not before 20(29|30)-\d\d-\d\d \d\d:\d\d:00\n", z2ctl("show", 1).out)
     daemon.jobs[1]["due_after"] = None
     assert "once resumed" not in z2ctl("show", 1).out
 

@@ -45,6 +45,8 @@ def test_wait_says_each_change_and_ends_with_the_last_job(daemon: FakeDaemon, z2
     daemon.jobs = {1: job(1), 2: job(2)}
 
     def act() -> None:
+        asked = daemon.paths
+        eventually_sync(lambda: asked().count("/api/jobs/2") == 2, what="the look at all jobs after the snapshot")
         daemon.put(job(1, status="RUNNING", stage="metadata"))
         daemon.tell({"type": "progress", "id": 1, "stage": "download", "progress": 0.4, "speed_bps": 1, "eta_s": 1})
         daemon.tell({"type": "progress", "id": 1, "stage": "download", "progress": 0.5, "speed_bps": 1, "eta_s": 1})

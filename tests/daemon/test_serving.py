@@ -56,7 +56,7 @@ def test_a_whole_life(folder: Path, manager: socket.socket) -> None:
                     assert b"NOTIFY_SOCKET" not in Path(f"/proc/{pid}/environ").read_bytes()
             began = time.monotonic()
             assert own.stop() == 0
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 10
             assert told(manager).startswith(b"STOPPING=1\n")
         assert not (folder / "z2d.sock").exists()
         assert processes.working_in(folder / "state/postgres/data") == []
@@ -175,7 +175,7 @@ def test_a_daemon_that_waits_for_its_database_can_be_stopped(folder: Path) -> No
         own.says("trying again in")
         began = time.monotonic()
         assert own.stop() == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
 
 
 def test_a_database_is_migrated_by_itself(folder: Path, empty_dsn: str) -> None:

@@ -164,7 +164,7 @@ async def test_a_name_server_that_is_away_or_hangs_holds_nobody_up(
     await asyncio.gather(
         *(admit(f"https://{name}.example/{n}", allow_private=False) for name in ("away", "hangs") for n in range(20))
     )
-    assert time.monotonic() - started < 0.9 + 2.0  # the first one also imports yt-dlp
+    assert time.monotonic() - started < 10  # one after the other they took 20
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,15 @@ async def test_a_transaction_is_all_or_nothing(db: Database) -> None:
     assert await db.fetchval("SELECT count(*) FROM jobs") == 0
 
 
+async def test_giving_a_connection_back_costs_no_statement_and_leaves_nothing(dsn: str) -> None:
+    async with Database.open(dsn, size=1, application="one") as db, Database.open(dsn) as other:
+        async with db.transaction(statement_s=77) as connection:
+            assert await connection.fetchval("SHOW statement_timeout") == "77s"
+        assert await db.fetchval("SHOW statement_timeout") == "2900ms"
+        last = await other.fetch("SELECT query FROM pg_stat_activity WHERE application_name = 'one'")
+        assert [row["query"] for row in last] == ["SHOW statement_timeout"]
+
+
 async def test_no_server_at_all(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable):
         async with Database.open(f"postgresql://z2@/z2?host={tmp_path}"):

@@ -20,6 +20,7 @@ from textual.strip import Strip
 from tests.support import eventually, short_tmp
 from tests.tui.fake_api import EPOCH, FakeApi, serving, showcase
 from z2ctl.client import Endpoint
+from z2ctl.tui import ground
 from z2ctl.tui.app import Z2App
 from z2ctl.tui.screens.dashboard import Dashboard
 from z2ctl.tui.widgets.job_table import JobTable
@@ -33,6 +34,12 @@ SIZES = [
     pytest.param((200, 60), marks=pytest.mark.slow),
 ]
 Open = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
+
+
+@pytest.fixture(autouse=True)
+def toasts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test looks at a toast after what a key has led to, which takes long where others use the machine."""
+    monkeypatch.setattr(ground, "TOAST_S", 40.0)
 
 
 @pytest.fixture(autouse=True)

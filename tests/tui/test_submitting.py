@@ -255,6 +255,7 @@ async def test_files_are_sent_among_many_addresses(
         assert fake.submitted[-1] == {"urls": [NEW, "https://uploads.example/a.mp4"]}
         area = pilot.app.screen.query_one(TextArea)
         assert area.text == f"./none.mp4\n{tmp_path}/b.mp4"
+        app_of(pilot).clear_notifications()  # it lies over what is said of the lines
         area.text = "a.mp4"
         await shows(pilot, "✓ 1 file to send")
         fake.refuse = 503

@@ -293,7 +293,7 @@ def test_a_database_that_is_none_is_refused_without_its_password(monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    "value", ["postgresql:///z2", "postgres://u:p:w@h/db", "postgresql://u@a:5432,b,[::1]:5433/db?target_session_attrs=any",
+    "value", ["postgresql:///z2", "postgres://u:p:w@h/db", "postgresql://u@a:5432,b,c:5433/db?target_session_attrs=any",
               "postgresql://u@%2Frun%2Fpostgresql:5432/db", "postgresql://[::1]/db", "postgresql://h:/db"],
 )  # fmt: skip
 def test_every_way_to_name_a_database(monkeypatch: pytest.MonkeyPatch, value: str) -> None:

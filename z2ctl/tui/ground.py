@@ -23,6 +23,8 @@ from z2ctl.tui.state import Phase, State
 from z2ctl.tui.widgets.log_view import LogView
 
 API = 1
+TOAST_S = 4.0
+"""How long a toast is shown; one that tells of an error half as long again."""
 CHANGING = {
     "new": "submit",
     "many": "submit",
@@ -101,7 +103,7 @@ class Ground(Palette[int]):
     def say(self, text: str, kind: str = "information") -> None:
         """A toast. The text is never read as markup."""
         severity = {"warning": "warning", "error": "error"}.get(kind, "information")
-        self.notify(text, severity=severity, markup=False, timeout=6 if severity == "error" else 4)  # type: ignore[arg-type]
+        self.notify(text, severity=severity, markup=False, timeout=TOAST_S * (1.5 if severity == "error" else 1))  # type: ignore[arg-type]
 
     # -- may it be -------------------------------------------------------------------------------------------------
 

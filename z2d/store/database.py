@@ -19,7 +19,7 @@ import asyncpg
 from z2d.wire.errors import DatabaseUnavailable
 
 # A frozen server must not hold an API request longer than six seconds: waiting for a connection, then the command,
-# then giving the connection back (which asyncpg bounds with the time of the acquire).
+# then giving the connection back (asyncpg waits for the end of what it cancelled, as long as for the acquire).
 ACQUIRE_S = 1.5
 COMMAND_S = 3.0
 STATEMENT_MS = 2900  # the server gives up first: a cancelled statement leaves its connection usable
@@ -64,6 +64,13 @@ async def set_codecs(connection: Any) -> None:
     """Let json and jsonb travel as Python values on this connection."""
     for name in ("json", "jsonb"):
         await connection.set_type_codec(name, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def _nothing_to_reset(_: Any) -> None:
+    """In place of asyncpg's RESET ALL, a round trip for each statement; a statement that had been done failed with it.
+
+    Nothing here outlives its transaction: settings are SET LOCAL, advisory locks those of transactions.
+    """
 
 
 def session_settings(application: str) -> dict[str, str]:
@@ -129,6 +136,7 @@ class Database:
                 timeout=ACQUIRE_S,
                 command_timeout=COMMAND_S,
                 init=set_codecs,
+                reset=_nothing_to_reset,
                 server_settings=session_settings(application),
             )
         try:
