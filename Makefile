@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 URL    ?=
 READY  := $(VENV)/.ready
+TOOLS  := $(VENV)/.tools
+# what is imported is compiled then: all of it at once takes half of the set-up
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile -c constraints.txt
 # most tests wait for something, so twice as many at once as there are processors
 AT_ONCE ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 
@@ -15,45 +18,52 @@ unexport PYTHONDONTWRITEBYTECODE
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml constraints.txt
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "z2 needs Python 3.11, 3.12 or 3.13; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(READY): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "setting up $(VENV) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[standalone,dev]'
+	@$(PIP) -e '.[standalone]'
 	@touch $@
+
+$(TOOLS): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "setting up $(VENV) with what tests and checks need ..."
+	@$(PIP) -e '.[standalone,dev]'
+	@touch $(READY) $@
 
 run: $(READY)    ## take URL=... (default: the sample clip) through the whole pipeline
 	@$(BIN)/z2ctl run $(if $(URL),-- "$(URL)")
 
-test: $(READY)   ## the tests; they need no internet
+test: $(TOOLS)   ## the tests; they need no internet
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadgroup -m 'not slow'
 
-test-all: $(READY) ## with the slow ones: real terminals, kills at every point, hostile text on every screen
+test-all: $(TOOLS) ## with the slow ones: real terminals, kills at every point, hostile text on every screen
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadgroup
 
-whisper-test: $(READY) ## speech by faster-whisper, which this installs here, with a model that the tests make
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[whisper]'
+whisper-test: $(TOOLS) ## speech by faster-whisper, which this installs here, with a model that the tests make
+	@$(PIP) -e '.[whisper]'
 	@$(BIN)/python -m pytest tests/speech/test_whisper.py
 
-check: $(READY)  ## format, lint, types, import contracts, systemd units
+check: $(TOOLS)  ## format, lint, types, import contracts, systemd units
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -qq -p no:cacheprovider tests/systemd/test_units.py
 
-format: $(READY) ## write the format that check wants
+format: $(TOOLS) ## write the format that check wants
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(READY)   ## write the reference pages from the code
+docs: $(TOOLS)   ## write the reference pages from the code
 	@$(BIN)/python -m docs.reference
 
-pictures: $(READY) ## draw the pictures of the dashboard
+pictures: $(TOOLS) ## draw the pictures of the dashboard
 	@$(BIN)/python -m docs.pictures
 
-bench: $(READY)  ## what z2 costs: the daemon, short jobs, many URLs at once, the log writer, the analysis
+bench: $(TOOLS)  ## what z2 costs: the daemon, short jobs, many URLs at once, the log writer, the analysis
 	@$(BIN)/python -m bench.daemon
 	@$(BIN)/python -m bench.jobs
 	@$(BIN)/python -m bench.submit
@@ -61,10 +71,10 @@ bench: $(READY)  ## what z2 costs: the daemon, short jobs, many URLs at once, th
 	@$(BIN)/python -m bench.analysis_speed
 	@$(BIN)/python -m bench.segmentation
 
-bench-scale: $(READY) ## a million jobs against a thousand: submitting, every list, statistics (4 minutes, 2 GB of disk)
+bench-scale: $(TOOLS) ## a million jobs against a thousand: submitting, every list, statistics (4 minutes, 2 GB of disk)
 	@$(BIN)/python -m bench.scale
 
-wheel: $(READY)  ## what pip and pipx install, in dist/
+wheel: $(TOOLS)  ## what pip and pipx install, in dist/
 	@rm -f dist/z2-*.whl && $(BIN)/python -m hatchling build -t wheel
 
 deb: wheel       ## the Debian package with everything in it, in dist/
