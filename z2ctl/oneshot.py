@@ -39,14 +39,19 @@ class Answer(NamedTuple):
 
 
 def check_address(url: str) -> None:
-    """Refuse what is no server's address. A password in it would stand in every message, and is never sent.
+    """Refuse what is no server's address. A password in it would stand in every message, and is never sent; nor is what
+    follows a question mark, which may be a token.
 
     Raises: UrlScheme, UrlInvalid.
     """
-    if "@" in url.partition("//")[2].partition("/")[0]:
+    if "@" in re.split("[/?#]", url.partition("//")[2] or url)[0]:
         raise errors.UrlInvalid(
             "The daemon's address holds no name and password: what opens the door is the token, from Z2_TOKEN_FILE or "
             "Z2_TOKEN."
+        )
+    if mark := re.search("[?#]", url):
+        raise errors.UrlInvalid(
+            f"The daemon's address ends with its path, like https://z2.example/base: there is a {mark[0]!r} in it."
         )
     try:
         place = urlsplit(url)

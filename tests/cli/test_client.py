@@ -75,12 +75,22 @@ def test_an_address_that_is_none_is_said_and_not_tried(url: str, z2ctl: Z2ctl) -
     assert ended.err == f"The daemon's address must be like http://127.0.0.1:8642, not '{url}'.\n"
 
 
-@pytest.mark.parametrize("url", ["http://me:hunter2@z2.test", "http://me:hunter2@[::1", "ftp://hunter2@z2.test"])
+@pytest.mark.parametrize("url", ["http://me:hunter2@z2.test", "http://me:hunter2@[::1", "ftp://hunter2@z2.test", "me:hunter2@z2.test"])
 def test_a_password_in_the_address_is_refused_and_not_repeated(url: str, z2ctl: Z2ctl) -> None:
     ended = z2ctl("--url", url, "logs", 1, "-f")
     assert ended.code == 5
     assert "Z2_TOKEN" in ended.err
     assert "hunter2" not in ended.err
+
+
+@pytest.mark.parametrize("end", ["?token=hunter2", "/base?", "/#hunter2", "#", "?me@z2.test"])
+def test_an_address_ends_with_its_path(end: str, z2ctl: Z2ctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("Z2CTL_URL", f"http://127.0.0.1:1{end}")
+    ended = z2ctl("list")
+    mark = "?" if "?" in end else "#"
+    assert ended.code == 5
+    said = f"The daemon's address ends with its path, like https://z2.example/base: there is a '{mark}' in it.\n"
+    assert ended.err == said
 
 
 @pytest.mark.parametrize("host", ["z2..test", "z" * 70 + ".test"])
