@@ -163,7 +163,7 @@ def test_usage(z2ctl: Z2ctl, words: list[str], daemon: FakeDaemon) -> None:
     assert daemon.asked == []
 
 
-@pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "retry", "delete"])
+@pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "retry", "delete", "publish", "analyze"])
 @pytest.mark.parametrize("line", ["", " "])
 def test_an_empty_filter_is_not_taken_for_every_job(z2ctl: Z2ctl, daemon: FakeDaemon, verb: str, line: str) -> None:
     ended = z2ctl(verb, "--filter", line)

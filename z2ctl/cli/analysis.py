@@ -10,14 +10,14 @@ from z2ctl import text
 from z2ctl.cli import many
 from z2ctl.cli.app import App
 from z2ctl.cli.output import Cell, say
-from z2ctl.cli.parameters import JOB_ID, json_option
+from z2ctl.cli.parameters import JOB_ID, filter_option, json_option
 from z2ctl.client import Json
 from z2ctl.origin import Facts, analysis_origin
 
 
 @click.command("analyze")
 @click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)
-@click.option("--filter", "condition", metavar="FILTER", help="The jobs that this finds, as in 'z2ctl list FILTER'.")
+@filter_option
 @click.option("--language", metavar="CODE", help="Language in which a language model is to write, like de.")
 @click.option(
     "--analysis",

@@ -11,19 +11,12 @@ from z2ctl import text
 from z2ctl.cli.app import App, complain, leave
 from z2ctl.cli.options import read_options
 from z2ctl.cli.output import say
-from z2ctl.cli.parameters import JOB_ID, json_option
+from z2ctl.cli.parameters import JOB_ID, filter_option, json_option
 from z2ctl.client import Client, Json
 from z2d.wire import errors
 
 F = TypeVar("F", bound=Callable[..., Any])
 MANY_S = 180.0  # a thousand jobs take their time
-
-
-def _some(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Callback of `--filter`: an empty one is what a script's unset variable leaves, and would mean every job."""
-    if value is not None and not value.strip():
-        raise click.BadParameter("it is empty, and would mean every job; if that is wanted, write 'age>0s'.")
-    return value
 
 
 def chosen(*, everything: str = "") -> Callable[[F], F]:
@@ -33,14 +26,7 @@ def chosen(*, everything: str = "") -> Callable[[F], F]:
         command = click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")(command)
         if everything:
             command = click.option("--all", "every", is_flag=True, help=everything)(command)
-        command = click.option(
-            "--filter",
-            "condition",
-            metavar="FILTER",
-            callback=_some,
-            help="The jobs that this finds, as in 'z2ctl list FILTER'.",
-        )(command)
-        return click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)(command)
+        return click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)(filter_option(command))
 
     return decorate
 

@@ -1,10 +1,11 @@
-"""What the verbs' parameters have in common: job ids, times as people write them, `--json`."""
+"""What the verbs' parameters have in common: job ids, filters, times as people write them, `--json`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +15,20 @@ from z2ctl.moments import in_utc, read_moment
 F = TypeVar("F", bound=Callable[..., Any])
 JOB_ID = click.IntRange(min=1, max=2**63 - 1)
 _HEAD = re.compile(r"-?[A-Za-z_]+\s*(<=|>=|<|>|:|=)")
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds. click takes "nan" and "inf" for numbers, and "nan" for one within any bounds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, or the usage error that says what is wrong with it."""
+        number = float(super().convert(value, param, ctx))
+        if not isfinite(number):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return number
+
+
+SECONDS = Seconds(min=0)
 
 
 def json_option(command: F) -> F:
@@ -27,6 +42,25 @@ def json_option(command: F) -> F:
         "--json", is_flag=True, expose_value=False, callback=remember, help="One JSON object per line, for programs."
     )
     return option(command)
+
+
+def filter_option(command: F) -> F:
+    """Give a verb `--filter`, for the jobs that it changes."""
+    option = click.option(
+        "--filter",
+        "condition",
+        metavar="FILTER",
+        callback=_some,
+        help="The jobs that this finds, as in 'z2ctl list FILTER'.",
+    )
+    return option(command)
+
+
+def _some(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Callback of `--filter`: an empty one is what a script's unset variable leaves, and would mean every job."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty, and would mean every job; if that is wanted, write 'age>0s'.")
+    return value
 
 
 def filter_of(conditions: tuple[str, ...]) -> str | None:

@@ -10,14 +10,14 @@ from z2ctl import text
 from z2ctl.cli import many
 from z2ctl.cli.app import App, complain, leave
 from z2ctl.cli.output import Cell, Column, Page
-from z2ctl.cli.parameters import JOB_ID, json_option
+from z2ctl.cli.parameters import JOB_ID, filter_option, json_option
 from z2ctl.client import Json
 from z2d.wire import errors
 
 
 @click.command("publish")
 @click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)
-@click.option("--filter", "condition", metavar="FILTER", help="The jobs that this finds, as in 'z2ctl list FILTER'.")
+@filter_option
 @click.option("--failed", is_flag=True, help="Only jobs that could not be sent to the target, or to any.")
 @click.option("--target", metavar="NAME", help="To this target alone: 'library', or one of z2.toml.")
 @click.option("--force", is_flag=True, help="Send it although nothing has changed since it was sent.")
