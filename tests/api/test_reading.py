@@ -33,6 +33,8 @@ BODIES = {
     "deep object": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
     "NaN": b'{"url":"https://a.example/x","priority":NaN}',
     "infinity": b'{"url":"https://a.example/x","priority":-Infinity}',
+    "no option's number": b'{"url":"https://a.example/x","options":{"sleep_s":NaN}}',
+    "too large an option": b'{"url":"https://a.example/x","options":{"sleep_s":1e999}}',
     "too large": b'{"url":"https://a.example/x","priority":1e999}',
     "long number": b'{"url":"https://a.example/x","priority":' + b"9" * 100_000 + b"}",
     "big number": b'{"url":"https://a.example/x","priority":99999999999999999999}',

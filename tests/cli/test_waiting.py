@@ -109,6 +109,15 @@ def test_wait_gives_up(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     assert "after 0.1 s" in ended.err
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "1e999", "-1"])
+def test_a_time_that_is_none_is_not_waited(daemon: FakeDaemon, z2ctl: Z2ctl, seconds: str) -> None:
+    daemon.jobs = {1: job(1)}
+    ended = z2ctl("wait", 1, "--timeout", seconds)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"Invalid value for '--timeout': {'' if seconds.startswith('-') else repr(seconds)}" in ended.err
+    assert not daemon.asked
+
+
 def test_submit_and_wait(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     thread = meanwhile(daemon, lambda: daemon.put(job(1, status="COMPLETED", url="http://a")))
     ended = z2ctl("submit", "http://a", "--wait")

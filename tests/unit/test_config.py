@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import ByteSize
 
 from z2d.config import ConfigTrouble, Settings, load
 from z2d.config.values import Address
@@ -95,6 +97,9 @@ def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> Non
         ("Z2_LISTEN", "everywhere", "Z2_LISTEN=everywhere: an address like 127.0.0.1:8642 is needed"),
         ("Z2_LISTEN", "127.0.0.1:99999", "Z2_LISTEN=127.0.0.1:99999: an address like 127.0.0.1:8642 is needed"),
         ("Z2_LEASE_S", "-1", "Z2_LEASE_S=-1: more than 0.0 is needed"),
+        ("Z2_POLL_S", "nan", "Z2_POLL_S=nan: a finite number is needed"),
+        ("Z2_DOWNLOAD_DEADLINE_S", "inf", "Z2_DOWNLOAD_DEADLINE_S=inf: a finite number is needed"),
+        ("Z2_LEASE_S", "1e300", "Z2_LEASE_S=1e300: at most 31536000.0 is possible"),
         ("Z2_MIN_FREE_BYTES", "lots", "Z2_MIN_FREE_BYTES=lots: a number of bytes, or a size like 20GiB, is needed"),
         ("Z2_FFMPEG", "~nobody-here/x", "Z2_FFMPEG=~nobody-here/x: there is no account whose home this could be"),
         ("Z2_LOG_LEVEL", "loud", "Z2_LOG_LEVEL=loud: one of 'debug', 'info', 'warning' or 'error' is needed"),
@@ -105,6 +110,16 @@ def test_a_wrong_value_is_named_with_its_variable(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert problems() == [words]
+
+
+NUMBERS = [name for name, field in Settings.model_fields.items()
+           if {int, float, ByteSize} & {field.annotation, *get_args(field.annotation)}]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_no_number_of_the_settings_is_endless(name: str) -> None:
+    for word in ("nan", "inf", "1e400", "9" * 40):
+        assert len(problems(**{name: word})) == 1
 
 
 @pytest.mark.parametrize("field", ["state_dir", "library_dir", "socket", "token_file", "backup_dir", "wal_archive_dir"])
@@ -147,6 +162,9 @@ def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch, name: s
         ("slots = 3\n[limits]\nx = 1\n", 2, "limits: there is no such setting"),
         ('slots = "abc"\n', 1, "slots = 'abc': a whole number is needed"),
         ("\nslots = 0\n", 2, "slots = 0: at least 1 is needed"),
+        ("slots = inf\n", 1, "slots = inf: a finite number is needed"),
+        ("stall_s = nan\n", 1, "stall_s = nan: a finite number is needed"),
+        ("[options]\nsleep_s = nan\n", 2, "options.sleep_s = nan: a finite number is needed"),
     ],
 )
 def test_a_mistake_in_the_file_is_named_with_its_line(bare: Path, text: str, line: int, words: str) -> None:

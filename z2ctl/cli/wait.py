@@ -10,7 +10,7 @@ import click
 from z2ctl.cli.app import DONE, FAILED, TIMEOUT, App, leave
 from z2ctl.cli.jobs import state_cell, title_cell
 from z2ctl.cli.output import Cell, say
-from z2ctl.cli.parameters import JOB_ID, json_option
+from z2ctl.cli.parameters import JOB_ID, SECONDS, json_option
 from z2ctl.cli.progress import Bars, Lines
 from z2ctl.client import Json
 from z2ctl.text import FINISHED, plural
@@ -18,7 +18,7 @@ from z2ctl.text import FINISHED, plural
 
 @click.command("wait")
 @click.argument("job_ids", type=JOB_ID, metavar="ID...", nargs=-1, required=True)
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after so long (exit 124).")
+@click.option("--timeout", type=SECONDS, metavar="SECONDS", help="Give up after so long (exit 124).")
 @json_option
 @click.pass_obj
 def wait_command(app: App, job_ids: tuple[int, ...], timeout: float | None) -> None:

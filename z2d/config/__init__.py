@@ -46,6 +46,7 @@ from z2d.wire.jobs import JobOptions, LanguageTag
 __all__ = ["NEEDS_RESTART", "Address", "ConfigTrouble", "ProfileTable", "Settings", "load"]
 
 PREFIX = "Z2_"
+YEAR_S = 365 * 86_400
 SECRETS = frozenset({"token", "database_url", "proxy", "speech_url", "llm_url"})
 # read by z2ctl, or put into the environment of z2's own children and test runs
 OF_OTHERS = frozenset({"Z2_URL", "Z2_INSTALLATION", "Z2_JOB_ID", "Z2_CRASH_AT"})
@@ -81,8 +82,9 @@ class Settings(BaseSettings):
     """Everything that can be set. The environment's name of a field is its own in upper case after `Z2_`."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
-    )
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True,
+        allow_inf_nan=False,
+    )  # fmt: skip
 
     state_dir: Folder = Field(default_factory=places.state_dir)
     """Database, jobs, lock and token. `$STATE_DIRECTORY`, else /var/lib/z2 as root (the database's unprivileged
@@ -125,28 +127,28 @@ class Settings(BaseSettings):
     allow_private_networks: bool = False
     """Fetch media from this machine and private networks. Off, because a URL may come from a stranger."""
 
-    max_download_bytes: ByteSize = Field(default=ByteSize(32 << 30), gt=0)
+    max_download_bytes: ByteSize = Field(default=ByteSize(32 << 30), gt=0, le=1 << 60)
     """Largest download or upload, in bytes or like `20GiB`: a long film in 4K passes, an endless stream does not."""
 
-    min_free_bytes: ByteSize = Field(default=ByteSize(1 << 30), ge=0)
+    min_free_bytes: ByteSize = Field(default=ByteSize(1 << 30), ge=0, le=1 << 60)
     """Space that stays free on the state folder's disk, for the database above all. Below it jobs wait."""
 
-    stall_s: float = Field(default=60, gt=0)
+    stall_s: float = Field(default=60, gt=0, le=YEAR_S)
     """A download that gets next to nothing for so many seconds is stopped and tried again."""
 
-    extract_deadline_s: float = Field(default=300, gt=0)
+    extract_deadline_s: float = Field(default=300, gt=0, le=YEAR_S)
     """Longest time a site may take to say what a video is, in seconds."""
 
-    download_deadline_s: float = Field(default=12 * 3600, gt=0)
+    download_deadline_s: float = Field(default=12 * 3600, gt=0, le=YEAR_S)
     """Longest time one download may take, in seconds: half a day, for slow sites and long films."""
 
-    lease_s: float = Field(default=30, gt=0)
+    lease_s: float = Field(default=30, gt=0, le=YEAR_S)
     """A worker that has not been heard of for so many seconds loses its jobs to others."""
 
-    poll_s: float = Field(default=5, gt=0)
+    poll_s: float = Field(default=5, gt=0, le=YEAR_S)
     """Seconds between looks for work, for the case that the database's notification got lost."""
 
-    retry_scale: float = Field(default=1, gt=0)
+    retry_scale: float = Field(default=1, gt=0, le=1000)
     """Every wait before a retry is multiplied by this: 2 for a site that must not be annoyed, little for trying out."""
 
     keep_deleted_days: float = Field(default=7, ge=0, le=36_500)
@@ -164,7 +166,7 @@ class Settings(BaseSettings):
     backup_dir: Folder = Field(default_factory=lambda data: data["state_dir"] / "backups")
     """Where backups go, see docs/guide/backup.md: `backups` in the state folder. Better on another disk."""
 
-    backup_keep: int = Field(default=7, ge=1)
+    backup_keep: int = Field(default=7, ge=1, le=100_000)
     """So many of the newest backups are kept: a week of daily ones."""
 
     backup_keep_days: float | None = Field(default=None, gt=0, le=36_500)
@@ -207,16 +209,16 @@ class Settings(BaseSettings):
     llm_chunk_tokens: int = Field(default=6000, ge=500, le=1_000_000)
     """Longer transcripts are read in pieces of about so many tokens. The model's context needs 6,000 more."""
 
-    llm_job_tokens: int = Field(default=400_000, ge=1)
+    llm_job_tokens: int = Field(default=400_000, ge=1, le=10**12)
     """Most tokens, asked and answered, for one analysis; what is left is done offline. Enough for 15 hours of talk."""
 
-    llm_day_tokens: int = Field(default=2_000_000, ge=1)
+    llm_day_tokens: int = Field(default=2_000_000, ge=1, le=10**12)
     """Most tokens for one day (UTC) and all jobs of the database; then analysis is offline until the next."""
 
-    llm_price_input: float | None = Field(default=None, ge=0)
+    llm_price_input: float | None = Field(default=None, ge=0, le=1_000_000)
     """Price of a million tokens asked, in any currency, for the record of cost. None: what the endpoint says."""
 
-    llm_price_output: float | None = Field(default=None, ge=0)
+    llm_price_output: float | None = Field(default=None, ge=0, le=1_000_000)
     """Price of a million tokens answered."""
 
     speech: Literal["auto", "off", "openai", "faster-whisper", "pocketsphinx"] = "auto"
@@ -351,6 +353,7 @@ def _sentence(error: ErrorDetails, overrides: Mapping[str, Any], files: Mapping[
         "int_parsing": "a whole number is needed",
         "int_type": "a whole number is needed",
         "float_parsing": "a number is needed",
+        "finite_number": "a finite number is needed",
         "bool_parsing": "true or false is needed",
         "bool_type": "true or false is needed",
         "byte_size": "a number of bytes, or a size like 20GiB, is needed",

@@ -153,7 +153,7 @@ class JobOptions(Wire):
         "wait", description="What to do with a stream that is on the air: wait for its recording, or record it from now"
     )
     rate_limit_bps: int | None = Field(None, ge=1024, le=2**40, description="Most bytes per second of a download")
-    sleep_s: float = Field(0, ge=0, le=60, description="Seconds between two requests to the site")
+    sleep_s: float = Field(0, ge=0, le=60, allow_inf_nan=False, description="Seconds between two requests to the site")
 
 
 class NewJobFields(Wire):
