@@ -75,6 +75,14 @@ def test_how_commands_end(z2ctl: Z2ctl, place: Path, words: tuple[str, ...], cod
     assert not (place / "postgres").exists()
 
 
+def test_a_file_is_no_folder_of_backups(z2ctl: Z2ctl, place: Path) -> None:
+    (place / "notes").write_text("")
+    for words in (["list"], ["list", "--json"], ["verify"], ["verify", NAME]):
+        ended = z2ctl("backup", *words, "--dir", place / "notes")
+        assert (ended.code, "Not a directory" in ended.out + ended.err) == (1, True), (words, ended)
+    assert z2ctl("backup", "list", "--dir", "").err == "z2d: --dir=: a path is needed\n"
+
+
 def test_the_reason_is_for_programs_too(z2ctl: Z2ctl) -> None:
     ended = z2ctl("backup", "verify", "nosuch", "--json")
     (line,) = ended.out.splitlines()

@@ -126,7 +126,8 @@ def test_no_number_of_the_settings_is_endless(name: str) -> None:
 def test_an_empty_path_is_not_the_current_folder(bare: Path, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(f"Z2_{field.upper()}", raising=False)
     (problem,) = problems(**{field: ""})
-    assert problem == f"--{field.replace('_', '-')}=: a path is needed"
+    flag = "dir" if field == "backup_dir" else field.replace("_", "-")
+    assert problem == f"--{flag}=: a path is needed"
     (bare / "z2/z2.toml").write_text(f'{field} = ""\n')
     (problem,) = problems()
     assert problem.endswith(f":1: {field} = '': a path is needed")

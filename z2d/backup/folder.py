@@ -79,8 +79,14 @@ class BackupFolder:
         return next(free for free in (name, *(f"{name}-{n}" for n in range(2, 1000))) if free not in taken)
 
     def listed(self) -> list[Listed]:
-        """All backups, the newest first."""
-        names = {path.stem for ending in ("json", "dump") for path in self.path.glob(f"z2-*.{ending}")}
+        """All backups, the newest first. Raises BackupTrouble where the folder is none, or may not be read."""
+        try:
+            there = list(self.path.iterdir())  # a glob would find nothing in what is no folder
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise BackupTrouble(f"cannot use the backup folder {self.path}: {error.strerror}") from None
+        names = {path.stem for path in there if path.suffix in (".json", ".dump")}
         return [self._look(name) for name in sorted(names, key=_age, reverse=True) if manifest.NAME.fullmatch(name)]
 
     def _look(self, name: str) -> Listed:
@@ -104,7 +110,7 @@ class BackupFolder:
         return manifest.read(data, name)
 
     def newest(self) -> str:
-        """The name of the newest backup that has a manifest. Raises NotFound."""
+        """The name of the newest backup that has a manifest. Raises NotFound, or BackupTrouble."""
         for one in self.listed():
             if one.trouble is None:
                 return one.name

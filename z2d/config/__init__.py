@@ -47,6 +47,8 @@ __all__ = ["NEEDS_RESTART", "Address", "ConfigTrouble", "ProfileTable", "Setting
 
 PREFIX = "Z2_"
 YEAR_S = 365 * 86_400
+# flags of 'z2d backup' whose command says what they are of
+SHORT = {"backup_dir": "dir", "backup_keep": "keep", "backup_media": "media"}
 SECRETS = frozenset({"token", "database_url", "proxy", "speech_url", "llm_url"})
 # read by z2ctl, or put into the environment of z2's own children and test runs
 OF_OTHERS = frozenset({"Z2_URL", "Z2_INSTALLATION", "Z2_JOB_ID", "Z2_CRASH_AT"})
@@ -375,7 +377,7 @@ def _origin(names: list[str], overrides: Mapping[str, Any], files: Mapping[Path,
     """
     field = names[0]
     if field in overrides:
-        return f"--{field.replace('_', '-')}", overrides[field]
+        return f"--{SHORT.get(field, field).replace('_', '-')}", overrides[field]
     for name, value in os.environ.items():
         if name.upper() == _variable(field) and value:
             return name, value

@@ -52,8 +52,9 @@ async def create_backup(settings: Settings, *, beside: bool, say: Say) -> Made:
 
 
 def list_backups(settings: Settings) -> list[Listed]:
-    """The backups in the folder, the newest first."""
-    return _folder(settings).listed()
+    """The backups in the folder, the newest first. Raises DaemonTrouble."""
+    with _troubles():
+        return _folder(settings).listed()
 
 
 async def verify_backup(settings: Settings, name: str | None, *, media: bool, say: Say) -> Verified:
