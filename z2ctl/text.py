@@ -97,7 +97,7 @@ WAITS: dict[str, str] = {
     "CHILDREN": "the jobs that came from it",
     "SHUTDOWN": "z2 was stopped while it ran",
     "QUEUE_PAUSED": "the queue was paused while it ran",
-    "LANE_CLOSED": "a lane that is closed",
+    "LANE_CLOSED": "the {stage} lane, which is closed",
     "LANE": "a place in its lane",
     "USER": "somebody paused it, or submitted it on hold",
 }
@@ -114,9 +114,9 @@ FINISHED = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 STAGES = ("metadata", "download", "audio", "transcript", "analysis", "publishing")
 
 
-def waits_for(reason: str | None) -> str:
-    """Why a job waits, in words; of a reason that is not known here, its name."""
-    return WAITS.get(reason, safe(reason)) if reason else ""
+def waits_for(reason: str | None, stage: object = None) -> str:
+    """Why a job waits at `stage`, in words; of a reason that is not known here, its name."""
+    return WAITS.get(reason, safe(reason)).replace("{stage}", safe(stage) or "next") if reason else ""
 
 
 def look(status: object) -> Look:
@@ -224,8 +224,10 @@ def left(seconds: float) -> str:
     return f"{int(seconds // 86_400)} d"
 
 
-def in_line(status: object, wait_reason: object) -> str:
-    """What a job says that runs, but waits for a place in its lane; else nothing."""
+def at_lane(status: object, wait_reason: object, stage: object) -> str:
+    """What a job says that waits for a place in its lane, or before one that is closed; else nothing."""
+    if (status, wait_reason) == ("QUEUED", "LANE_CLOSED"):
+        return f"{safe(stage) or 'next'} lane closed"
     return "in line" if (status, wait_reason) == ("RUNNING", "LANE") else ""
 
 
@@ -247,6 +249,17 @@ def next_try_of(job: dict[str, Any], now: datetime | None = None) -> str:
     due = moment(job.get("run_after"))
     left_s = (due - (now or datetime.now(UTC))).total_seconds() if due else None
     return next_try(int(job["attempt"]), job.get("max_attempts"), left_s)
+
+
+def when_resumed(left_s: float | None) -> str:
+    """What a held job says that keeps a time to come: "starts in 3 h when resumed"; else nothing."""
+    return f"starts in {left(left_s)} when resumed" if left_s is not None and left_s > 0 else ""
+
+
+def when_resumed_of(job: Mapping[str, Any], now: datetime | None = None) -> str:
+    """`when_resumed` of a job of the API."""
+    due = moment(job.get("due_after"))
+    return when_resumed((due - (now or datetime.now(UTC))).total_seconds()) if due else ""
 
 
 def once_resumed(job: Mapping[str, Any]) -> str:

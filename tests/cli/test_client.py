@@ -75,7 +75,9 @@ def test_an_address_that_is_none_is_said_and_not_tried(url: str, z2ctl: Z2ctl) -
     assert ended.err == f"The daemon's address must be like http://127.0.0.1:8642, not '{url}'.\n"
 
 
-@pytest.mark.parametrize("url", ["http://me:hunter2@z2.test", "http://me:hunter2@[::1", "ftp://hunter2@z2.test", "me:hunter2@z2.test"])
+@pytest.mark.parametrize(
+    "url", ["http://me:hunter2@z2.test", "http://me:hunter2@[::1", "ftp://hunter2@z2.test", "me:hunter2@z2.test"]
+)
 def test_a_password_in_the_address_is_refused_and_not_repeated(url: str, z2ctl: Z2ctl) -> None:
     ended = z2ctl("--url", url, "logs", 1, "-f")
     assert ended.code == 5

@@ -220,8 +220,16 @@ def test_what_a_lane_takes(daemon: FakeDaemon, z2ctl: Z2ctl, word: str, limit: i
 def test_a_held_job_says_when_it_starts_once_it_is_resumed(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     daemon.jobs[1] = job(1, display_status="PAUSED", wait_reason="USER", due_after="2030-01-01T22:00:00.000Z")
     assert re.search(r"once resumed +not before 20(29|30)-\d\d-\d\d \d\d:\d\d:00\n", z2ctl("show", 1).out)
+    assert re.search(r"paused +1 .* - starts in \d+ d when resumed", plain(in_terminal("list")[1]))
     daemon.jobs[1]["due_after"] = None
     assert "once resumed" not in z2ctl("show", 1).out
+    assert "when resumed" not in plain(in_terminal("list")[1])
+
+
+def test_a_job_before_a_closed_lane_says_which(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
+    daemon.jobs[1] = job(1, stage="transcript", wait_reason="LANE_CLOSED")
+    assert "transcript lane closed" in plain(in_terminal("list")[1])
+    assert re.search(r"why it waits +the transcript lane, which is closed\n", z2ctl("show", 1).out)
 
 
 def test_a_job_in_line_says_so_in_the_list(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

@@ -58,6 +58,7 @@ async def test_a_wanted_time_outlives_a_pause_and_being_on_hold(db: Database) ->
             paused = await control.pause(db, job_id)
             assert (paused.display_status, paused.run_after) == ("PAUSED", None)
             assert (await reads.detail(db, job_id)).due_after == wanted
+            assert (await reads.summary(db, job_id)).due_after == wanted
             assert "lets it go on, and it may start in 60 min." in (await why(db, job_id)).sentence
         for job_id in (scheduled.id, held.id):
             job = await control.resume(db, job_id)
@@ -122,6 +123,9 @@ async def test_a_job_before_a_closed_lane_is_there_again_after_a_pause(db: Datab
     await control.pause(db, claim.job_id)
     assert (await control.resume(db, claim.job_id)).wait_reason is WaitReason.LANE_CLOSED
     assert (await why(db, claim.job_id)).code is WhyCode.LANE_CLOSED
+    await control.pause(db, claim.job_id)
+    await queue.set_lanes(db, {"download": 1})
+    assert (await control.resume(db, claim.job_id)).wait_reason is None, "meanwhile it was opened"
 
 
 async def test_resuming_everything_is_for_what_was_paused(db: Database) -> None:
@@ -373,8 +377,10 @@ async def test_before_a_closed_lane_jobs_wait_and_others_go_past(db: Database) -
     assert (state.ready, state.scheduled, state.paused, state.next) == (0, 0, 1, [])
     assert next((lane.stage, lane.limit, lane.parked) for lane in state.lanes) == ("download", 0, 1)
 
+    await queue.set_lanes(db, {"transcript": 2})
+    assert (await reads.summary(db, parked.job_id)).wait_reason is WaitReason.LANE_CLOSED
     await queue.set_lanes(db, {"download": None})
-    assert [job.id for job in (await queue.state(db)).next] == [parked.job_id]
+    assert [(job.id, job.wait_reason) for job in (await queue.state(db)).next] == [(parked.job_id, None)]
     again = await claims.claim(db, who)
     assert again is not None
     assert (again.job_id, again.attempt) == (parked.job_id, 1)

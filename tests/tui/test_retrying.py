@@ -167,3 +167,25 @@ async def test_a_running_job_says_that_it_stands_in_line(fake: FakeApi, dashboar
         )
         await fake.change(job, wait_reason=None)
         await eventually(lambda: "in line" not in screen_text(pilot))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_job_before_a_closed_lane_says_which(fake: FakeApi, dashboard: Open, size: tuple[int, int]) -> None:
+    job = next(one for one in fake.jobs.values() if one["status"] == "QUEUED")
+    job.update(stage="analysis", wait_reason="LANE_CLOSED")
+    async with dashboard(size) as pilot:
+        await shows(pilot, "analysis lane closed")
+        await fake.change(job, wait_reason=None)
+        await eventually(lambda: "lane closed" not in screen_text(pilot))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_held_job_says_when_it_starts_once_resumed(
+    fake: FakeApi, dashboard: Open, size: tuple[int, int]
+) -> None:
+    job = next(one for one in fake.jobs.values() if one["status"] == "QUEUED")
+    job.update(display_status="PAUSED", wait_reason="USER", run_after=None, due_after="2026-11-22T15:00:00.000Z")
+    async with dashboard(size) as pilot:
+        await shows(pilot, "starts in 3 h when resumed")
+        await fake.change(job, due_after=None)
+        await eventually(lambda: "when resumed" not in screen_text(pilot))

@@ -139,6 +139,18 @@ def test_time_left_is_said_coarsely(seconds: float, words: str) -> None:
     assert text.left(seconds) == words
 
 
+def test_what_holds_a_job_is_said_one_way() -> None:
+    assert text.at_lane("RUNNING", "LANE", "transcript") == "in line"
+    assert text.at_lane("QUEUED", "LANE_CLOSED", "transcript") == "transcript lane closed"
+    assert text.at_lane("QUEUED", "LANE_CLOSED", None) == "next lane closed"
+    assert text.at_lane("COMPLETED", "LANE_CLOSED", "transcript") == text.at_lane("QUEUED", None, "audio") == ""
+    assert text.waits_for("LANE_CLOSED", "audio") == "the audio lane, which is closed"
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    assert text.when_resumed_of({"due_after": "2026-11-22T03:00:00Z"}, now) == "starts in 3 h when resumed"
+    assert text.when_resumed_of({"due_after": "2026-11-22T03:00:00Z"}, now + timedelta(hours=3)) == ""
+    assert text.when_resumed_of({"due_after": None}, now) == text.when_resumed_of({}, now) == ""
+
+
 def test_the_next_attempt_is_said_one_way() -> None:
     now = datetime(2026, 11, 22, tzinfo=UTC)
     job = {"display_status": "RETRYING", "attempt": 1, "max_attempts": 3, "run_after": "2026-11-22T00:00:12Z"}

@@ -139,23 +139,26 @@ def cells(app: App, job: Json) -> list[Cell]:
 
 
 def state_cell(app: App, job: Json) -> Cell:
-    """Glyph and word; a running job says its stage and how far it is, one that is tried again when."""
+    """Glyph and word; a running job says its stage and how far it is, one that is tried again when, and one before a
+    closed lane which.
+    """
     look = text.look(job.get("display_status"))
-    word = text.next_try_of(job) or look.word
+    lane = text.at_lane(job.get("status"), job.get("wait_reason"), job.get("stage"))
+    word = text.next_try_of(job) or lane or look.word
     if job.get("display_status") == "WAITING":
         word = f"{look.word} {text.percent(job.get('progress'))}"
     if job.get("display_status") == "RUNNING" and job.get("stage"):
-        how_far = text.in_line(job["status"], job.get("wait_reason")) or text.percent(job.get("progress"))
-        word = f"{job['stage']} {how_far}"
+        word = f"{job['stage']} {lane or text.percent(job.get('progress'))}"
     return Cell(f"{app.out.glyph(look)} {word}", look.style)
 
 
 def title_cell(job: Json) -> Cell:
-    """Title, or the URL until it is known; for a failed job the reason."""
+    """Title, or the URL until it is known; for a failed job the reason, for a held one the time that it keeps."""
     title = text.safe(job.get("title")) or text.safe(job.get("url"))
     error = job.get("error")
     if not error:
-        return Cell(title)
+        resumed = text.when_resumed_of(job)
+        return Cell(f"{title} - {resumed}" if resumed else title)
     return Cell(f"{title} - {error.get('stage') or 'job'}: {error.get('message')}", "error")
 
 
@@ -204,7 +207,7 @@ def show(app: App, page: Page, job: Json) -> None:
     page.pairs(
         [
             ("state", state_cell(app, job)),
-            ("why it waits", Cell(text.waits_for(job.get("wait_reason")))),
+            ("why it waits", Cell(text.waits_for(job.get("wait_reason"), job.get("stage")))),
             ("not before", Cell(text.day_and_time(job["run_after"]) if job.get("run_after") and _waits(job) else "")),
             ("once resumed", Cell(text.once_resumed(job))),
             ("place in queue", Cell(job.get("queue_position") or "")),

@@ -64,7 +64,8 @@ class Lines:
         error = job.get("error")
         why = f": {error['message']} {error['hint']}" if error else ""
         title = f"{job.get('title') or job.get('url')}{why}"
-        self._change(job["id"], job.get("display_status"), stage, title, text.next_try_of(job))
+        lane = text.at_lane(job.get("status"), job.get("wait_reason"), job.get("stage"))
+        self._change(job["id"], job.get("display_status"), stage, title, text.next_try_of(job) or lane)
 
     def progress(self, event: Json) -> None:
         """Say the stage where it changed."""

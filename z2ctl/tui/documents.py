@@ -44,7 +44,7 @@ def state_line(job: Job, now: float) -> Doc:
     if job.outcome and job.outcome != "FULL":
         spans.append(Span(f"  {job.outcome.lower()}", "warning"))
     if job.wait and not job.over:
-        spans.append(Span(f"  waiting: {words.waits_for(job.wait)}", "dim"))
+        spans.append(Span(f"  waiting: {words.waits_for(job.wait, job.stage)}", "dim"))
     return Doc(tuple(spans))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
-from z2ctl.text import FINISHED, in_line, next_try
+from z2ctl.text import FINISHED, at_lane, next_try, when_resumed
 
 
 def seconds(text: object) -> float | None:
@@ -42,6 +42,7 @@ class Job:
     attempt: int
     attempts: int | None
     due: float | None
+    kept: float | None
     tags: tuple[str, ...]
     error_code: str
     error_stage: str
@@ -77,6 +78,7 @@ class Job:
             attempt=int(data.get("attempt") or 0),
             attempts=data.get("max_attempts"),
             due=seconds(data.get("run_after")),
+            kept=seconds(data.get("due_after")),
             tags=tuple(data.get("tags") or ()),
             error_code=str(error.get("code") or ""),
             error_stage=str(error.get("stage") or ""),
@@ -117,10 +119,14 @@ class Job:
             return ""
         return next_try(self.attempt, self.attempts, None if self.due is None else self.due - now)
 
+    def when_resumed(self, now: float) -> str:
+        """What it says while it is held and keeps a time to come ("starts in 3 h when resumed"), else nothing."""
+        return when_resumed(None if self.kept is None else self.kept - now)
+
     @property
-    def in_line(self) -> str:
-        """What it says while it runs and waits for a place in its lane, else nothing."""
-        return in_line(self.status, self.wait)
+    def at_lane(self) -> str:
+        """What it says while it waits for a place in its lane, or before one that is closed, else nothing."""
+        return at_lane(self.status, self.wait, self.stage)
 
     def moved(self, stage: str | None, progress: float, speed: int | None, eta: int | None) -> Job:
         """The same job a little further on."""

@@ -67,8 +67,12 @@ SITE_IS_TRIED = """
 # A job that came to a closed lane waits in the queue until that lane is open again.
 def parked(job: str) -> str:
     """The condition that `job`, an alias of the table, waits before a closed lane; never null."""
-    return f"""({job}.wait_reason IS NOT DISTINCT FROM 'LANE_CLOSED'
-        AND EXISTS (SELECT FROM queue_settings said WHERE said.lanes -> {job}.stage = '0'))"""
+    return f"({job}.wait_reason IS NOT DISTINCT FROM 'LANE_CLOSED' AND {lane_is_closed(job)})"
+
+
+def lane_is_closed(job: str) -> str:
+    """The condition that nobody is let into the lane that `job`, an alias of the table, has come to; never null."""
+    return f"EXISTS (SELECT FROM queue_settings said WHERE said.lanes -> {job}.stage = '0')"
 
 
 _CLAIM = f"""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from z2d.store.claims import lane_is_closed
 from z2d.store.clean import clean_json, clean_text
 from z2d.store.database import Database
 from z2d.store.reads import summary
@@ -27,18 +28,19 @@ _PAUSE = """
     WHERE id = ANY($1) AND cancel_requested_at IS NULL AND (
         status = 'RUNNING' AND pause_requested_at IS NULL OR status = 'QUEUED' AND wait_reason IS DISTINCT FROM 'USER')
 """
-# The reason is that of a time that is still to come, or a lane that may be closed still.
-_RESUME = """
+# The reason is that of a time that is still to come, or a lane that is closed still.
+_RESUME = f"""
     UPDATE jobs SET
         pause_requested_at = NULL,
         wait_reason = CASE WHEN status = 'QUEUED' THEN
-            CASE WHEN due_after > clock_timestamp() OR due_reason = 'LANE_CLOSED' THEN due_reason END
+            CASE WHEN CASE due_reason WHEN 'LANE_CLOSED' THEN {lane_is_closed("jobs")}
+                ELSE due_after > clock_timestamp() END THEN due_reason END
             ELSE wait_reason END,
         run_after = CASE WHEN status = 'QUEUED' THEN greatest(clock_timestamp(), due_after) ELSE run_after END,
         due_after = NULL, due_reason = NULL, on_hold = false
     WHERE id = ANY($1) AND (
         status = 'RUNNING' AND pause_requested_at IS NOT NULL OR status = 'QUEUED' AND wait_reason = 'USER')
-"""
+"""  # noqa: S608  made of a text of its neighbour
 _LOCK_CHILDREN = """
     SELECT id FROM jobs WHERE parent_id = $1 AND status IN ('QUEUED', 'RUNNING') ORDER BY id FOR NO KEY UPDATE
 """

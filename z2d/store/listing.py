@@ -105,7 +105,7 @@ def page_sql(query: ListQuery) -> tuple[str, list[Any]]:
     marks = ", ".join(f"({key.sql})::text AS mark_{number}" for number, key in enumerate(keys))
     # the page is picked from an index alone; whole rows are read for its few jobs only
     picked = f"SELECT j.id FROM jobs j WHERE {conditions} ORDER BY {order} {place}"  # noqa: S608
-    return f"SELECT j.*, {marks} FROM ({picked}) p JOIN job_list j ON j.id = p.id ORDER BY {order}", args  # noqa: S608
+    return f"SELECT j.*, now() AS now, {marks} FROM ({picked}) p JOIN job_list j ON j.id = p.id ORDER BY {order}", args  # noqa: S608
 
 
 def count_sql(query: ListQuery) -> tuple[str, list[Any]]:

@@ -104,11 +104,22 @@ _SET_LANES = """
     ON CONFLICT (only_row) DO UPDATE SET lanes = jsonb_strip_nulls(q.lanes || $1), changed_by = $2,
         changed_at = clock_timestamp()
 """
+# What waited there waits for a slot now, like others, and says no longer that a lane is closed. run_after is named
+# so that everybody hears of it; a job that somebody else changes at this moment is claimed, or says so itself.
+_LET_IN = """
+    UPDATE jobs SET wait_reason = NULL, run_after = run_after
+    WHERE id IN (
+        SELECT id FROM jobs
+        WHERE status = 'QUEUED' AND wait_reason = 'LANE_CLOSED' AND stage = ANY($1) AND deleted_at IS NULL
+        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+"""
 
 
 async def set_lanes(db: Database, places: Mapping[str, int | None], by: str = "local") -> None:
     """Jobs at once of each worker in the lanes named; 0: closed, None: the default. The other lanes stay."""
-    await db.execute(_SET_LANES, dict(places), clean_text(by, 200))
+    async with db.transaction() as connection:
+        await connection.execute(_SET_LANES, dict(places), clean_text(by, 200))
+        await connection.execute(_LET_IN, [stage for stage, limit in places.items() if limit != 0])
 
 
 # One statement, so all numbers are of one moment. A job behind the gate of its site counts among the scheduled ones,
@@ -142,7 +153,7 @@ _IN_LANES = f"""
     ) one GROUP BY stage
 """  # noqa: S608
 _NEXT = f"""
-    SELECT l.* FROM (
+    SELECT l.*, now() AS now FROM (
         SELECT j.id FROM jobs j
         WHERE {_could_start("j")}
         ORDER BY j.rank, j.priority DESC, j.run_after, j.id LIMIT $1

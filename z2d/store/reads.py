@@ -8,7 +8,7 @@ from typing import Any
 from z2d.store.database import Database
 from z2d.store.listing import ListQuery, count_sql, cursor_of, page_sql
 from z2d.store.queue import QUEUE_POSITION
-from z2d.store.rows import job_error, job_summary, kept_time, pick, summary_fields
+from z2d.store.rows import job_error, job_summary, pick, summary_fields
 from z2d.wire.errors import FileNotFound, JobNotFound, TranscriptNotFound
 from z2d.wire.jobs import FINISHED, AttemptInfo, Child, JobDetail, JobSummary, Page, StageInfo, StageName, StageStatus
 from z2d.wire.library import Analysis, FileInfo, Metadata, Publication, Segment, Transcript, TranscriptHead
@@ -51,7 +51,7 @@ async def page(db: Database, query: ListQuery) -> Page[JobSummary]:
     )
 
 
-_SUMMARIES = "SELECT * FROM job_list WHERE id = ANY($1) ORDER BY id"
+_SUMMARIES = "SELECT *, now() AS now FROM job_list WHERE id = ANY($1) ORDER BY id"
 
 
 async def summaries(db: Database, ids: Iterable[int]) -> list[JobSummary]:
@@ -150,7 +150,6 @@ async def detail(db: Database, job_id: int) -> JobDetail:
         profile=row["profile"],
         options=row["options"],
         queue_position=row["queue_position"],
-        due_after=kept_time(row),
         duplicate_of=row["duplicate_of"],
         warnings=row["warnings"],
         metadata=row["metadata"] and pick(Metadata, row["metadata"]),

@@ -10,15 +10,15 @@ from z2d.wire.base import Wire
 from z2d.wire.jobs import JobError, JobStatus, JobSummary, WaitReason
 from z2d.wire.reasons import hint
 
-_SUMMARY_FIELDS = frozenset(JobSummary.model_fields) - {"error", "run_after"}
+_SUMMARY_FIELDS = frozenset(JobSummary.model_fields) - {"error", "run_after", "due_after"}
 W = TypeVar("W", bound=Wire)
 
 
 def summary_fields(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a JobSummary, or a model derived from it, is made of; `row` is one of the view job_list."""
+    """What a JobSummary, or a model derived from it, is made of; `row` is one of the view job_list, with `now`."""
     fields = {name: row[name] for name in _SUMMARY_FIELDS}
     fields["error"] = job_error(row)
-    fields["run_after"] = row["due_at"]
+    fields |= {"run_after": row["due_at"], "due_after": kept_time(row)}
     if row["lane"] == "WAITING":
         fields["wait_reason"] = WaitReason.LANE
     fields["progress"] = round(row["progress"], 4)  # stored in single precision, whose other digits say nothing
@@ -45,7 +45,7 @@ def job_error(row: Mapping[str, Any]) -> JobError | None:
 
 
 def job_summary(row: Mapping[str, Any]) -> JobSummary:
-    """The summary in a row of the view job_list."""
+    """The summary in a row of the view job_list, with `now`."""
     return JobSummary(**summary_fields(row))
 
 

@@ -88,7 +88,7 @@ def ranked_sql(query: SearchQuery, asked: Asked) -> tuple[str, list[Any]]:
                 max(seqs) AS seqs, coalesce(max(found), 0) AS found
             FROM found GROUP BY job_id
         )
-        SELECT best.*, best.score::text AS mark, job.*, m.webpage_url,
+        SELECT best.*, best.score::text AS mark, job.*, now() AS now, m.webpage_url,
             (SELECT count(*) FROM cue) >= {MOST_CUES} OR (SELECT count(*) FROM described) >= {MOST_TEXTS}
                 OR (SELECT count(*) FROM summed) >= {MOST_TEXTS} AS cut
         FROM (

@@ -215,6 +215,9 @@ class JobSummary(Wire):
     parent_id: int | None
     kind: JobKind = JobKind.MEDIA
     run_after: UtcTime | None = Field(description="Not before this time; null while it is paused or on hold")
+    due_after: UtcTime | None = Field(
+        None, description="While it is paused or on hold: not before this time, once it is resumed; null: at once"
+    )
     created_at: UtcTime
     started_at: UtcTime | None
     finished_at: UtcTime | None
@@ -309,9 +312,6 @@ class JobDetail(JobSummary):
     profile: str
     options: dict[str, Any]
     queue_position: int | None = Field(None, description="1: the next to start; null: it does not wait for a slot")
-    due_after: UtcTime | None = Field(
-        None, description="While it is paused or on hold: not before this time, once it is resumed; null: at once"
-    )
     duplicate_of: int | None
     warnings: int
     metadata: Metadata | None

@@ -116,7 +116,7 @@ class ActiveJobs(Painted):
         tail = [Span(f" {words.percent(job.progress):>4} ", "bold")]
         if width >= 100:
             tail.append(Span(f"{words.speed(job.speed):>11} ", "dim"))
-        eta = job.in_line or ("" if job.eta is None else f"-{words.duration(job.eta * 1000)}")
+        eta = job.at_lane or ("" if job.eta is None else f"-{words.duration(job.eta * 1000)}")
         tail.append(Span(f"{eta:>7} ", "plain"))
         room = width - width_of(head) - width_of(tail) - 13
         title = min(max(12, room * 45 // 100), room - 8)

@@ -289,7 +289,8 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
 
     def _title(self, job: Job, width: int, role: str) -> list[Span]:
         """The title, and behind it what one looks for in the list: why a job failed, when one is tried again."""
-        reason, reason_role = job.next_try(self.clock()) or job.in_line, "warning"
+        now = self.clock()
+        reason, reason_role = job.next_try(now) or job.at_lane or job.when_resumed(now), "warning"
         if job.status == "FAILED" and job.error:
             reason, reason_role = f"{job.error_stage}: {job.error}" if job.error_stage else job.error, "error"
         room = width
@@ -306,7 +307,8 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     def _reading(self, job: Job) -> tuple[str, ...]:
         """What changes on a row without an event."""
         now = self.clock()
-        return (took(job, now), age(job.created, now), job.stage, words.percent(job.progress), job.next_try(now))
+        waits = job.next_try(now) or job.when_resumed(now)
+        return (took(job, now), age(job.created, now), job.stage, words.percent(job.progress), waits)
 
     # -- the mouse -------------------------------------------------------------------------------------------------
 
