@@ -40,7 +40,7 @@ def test_a_wrong_value_is_named(folder: Path) -> None:
 def test_an_empty_flag_is_not_the_current_folder(folder: Path) -> None:
     assert refusal(folder, "serve", "--state-dir", "") == (78, "z2d: --state-dir=: a path is needed\n")
     code, said = refusal(folder, "backup", "create", "--dir", "")
-    assert (code, said.splitlines()[-1]) == (78, "z2d: --backup-dir=: a path is needed")
+    assert (code, said.splitlines()[-1]) == (78, "z2d: --dir=: a path is needed")
 
 
 @pytest.mark.parametrize("words", ["backup list --json", "import old.json", "import old.json --json", "version", "-h"])
@@ -138,6 +138,21 @@ async def test_a_schema_newer_than_this_version(folder: Path, dsn: str) -> None:
     code, said = await asyncio.to_thread(refusal, folder, "serve", Z2_DATABASE_URL=dsn)
     assert code == 1
     assert "999" in said
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("127.0.0.1/z2?sslmode=sometimes", "`sslmode` parameter must be one of: disable, "),
+        ("127.0.0.1/z2?target_session_attrs=no", "target_session_attrs is expected to be one of "),
+        ("/z2?host=127.0.0.1&port=many", "invalid literal for int() with base 10: 'many'"),
+    ],
+)
+def test_an_address_of_a_database_that_can_never_work(folder: Path, place: str, why: str) -> None:
+    code, said = refusal(folder, "worker", Z2_DATABASE_URL=f"postgresql://z2:canary-5@{place}")
+    assert (code, "trying again" in said, "canary" in said) == (78, False, False)
+    assert f"the database's address cannot be used: {why}" in said
+    assert "correct Z2_DATABASE_URL" in said
 
 
 @pytest.mark.parametrize("words", [["--help"], ["serve", "--help"], ["worker", "-h"], ["migrate", "-h"]])

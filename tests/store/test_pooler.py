@@ -21,7 +21,7 @@ from z2d.daemon.trouble import EXIT_CONFIG, DaemonTrouble
 from z2d.postgres.server import EmbeddedPostgres
 from z2d.store import health
 from z2d.store.database import Database, session_settings
-from z2d.store.pooler import PoolerRefused, refuse_pooler
+from z2d.store.pooler import AddressRefused, PoolerRefused, refuse_pooler
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 OF_SESSIONS = [name for name in session_settings("") if name not in ("application_name", "timezone")]
@@ -30,6 +30,12 @@ Start = Callable[..., str]
 
 async def test_postgresql_itself_is_no_pooler(dsn: str) -> None:
     await refuse_pooler(dsn)
+
+
+@pytest.mark.parametrize("option", ["foo=bar", "server_version=3", "role=nobody-here", "options=-c%20foo%3Dbar"])
+async def test_what_the_server_will_never_take_is_refused(dsn: str, option: str) -> None:
+    with pytest.raises(AddressRefused, match=r"parameter|role"):
+        await refuse_pooler(f"{dsn}&{option}")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from z2d.daemon.trouble import EXIT_CONFIG, EXIT_TAKEN, DaemonTrouble
 from z2d.postgres.faults import PostgresTrouble
 from z2d.postgres.server import EmbeddedPostgres
 from z2d.store.migrations import SchemaRefused, migrate
-from z2d.store.pooler import PoolerRefused, refuse_pooler
+from z2d.store.pooler import AddressRefused, PoolerRefused, refuse_pooler
 from z2d.wire import places
 from z2d.wire.errors import DatabaseUnavailable
 
@@ -84,7 +84,7 @@ async def ready(dsn: str, notifier: Notifier) -> int:
         try:
             await refuse_pooler(dsn)
             return await migrate(dsn)
-        except PoolerRefused as refused:
+        except (AddressRefused, PoolerRefused) as refused:
             raise DaemonTrouble(str(refused), EXIT_CONFIG) from None
         except SchemaRefused as refused:
             raise DaemonTrouble(str(refused)) from None

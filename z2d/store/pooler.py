@@ -1,4 +1,5 @@
-"""Whether something between us and PostgreSQL shares out its connections, and whether z2 can live with it.
+"""Whether the address of the database can be used: that it asks for nothing that cannot be, and that nothing between us
+and PostgreSQL shares out its connections in a way that z2 cannot live with.
 
 A pooler such as pgbouncer is of no use to z2, which has a pool of its own, and in transaction mode it breaks it: what
 is listened for never arrives, and a prepared statement is looked for in a connection that never saw it.
@@ -16,6 +17,17 @@ from z2d.store.database import session_settings, trouble_is_unavailable
 _TIMES = 5  # other clients of the pooler may come in between
 _REMEDY = "Let Z2_DATABASE_URL name PostgreSQL itself (z2 has a pool of its own)"
 _PID = "SELECT pg_backend_pid()"
+# said by the driver or by the server of what the address asks for: an sslmode that there is not, an unknown parameter
+_NEVER = (
+    ValueError,
+    asyncpg.UndefinedObjectError,
+    asyncpg.CantChangeRuntimeParamError,
+    asyncpg.InvalidParameterValueError,
+)
+
+
+class AddressRefused(Exception):
+    """The address of the database asks for what cannot be; the text says what."""
 
 
 class PoolerRefused(Exception):
@@ -30,7 +42,7 @@ async def is_pooled(connection: Any) -> bool:
 async def refuse_pooler(dsn: str) -> None:
     """Make sure that no pooler is in the way, or one that leaves a connection to us as long as we have it.
 
-    Raises PoolerRefused, and `DatabaseUnavailable` when nobody answers.
+    Raises PoolerRefused, AddressRefused, and `DatabaseUnavailable` when nobody answers.
     """
     with trouble_is_unavailable():
         async with AsyncExitStack() as opened:
@@ -53,9 +65,12 @@ async def refuse_pooler(dsn: str) -> None:
 
 
 async def _connected(dsn: str, opened: AsyncExitStack) -> Any:
-    connection = await asyncpg.connect(
-        dsn, timeout=10, command_timeout=10, statement_cache_size=0, server_settings=session_settings("z2d looks")
-    )
+    try:
+        connection = await asyncpg.connect(
+            dsn, timeout=10, command_timeout=10, statement_cache_size=0, server_settings=session_settings("z2d looks")
+        )
+    except _NEVER as error:
+        raise AddressRefused(f"the database's address cannot be used: {error}; correct Z2_DATABASE_URL") from None
     opened.push_async_callback(connection.close, timeout=5)
     return connection
 
