@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from z2d.store import claims, logs, reads, requests, rescue, stages, workers
@@ -72,6 +74,27 @@ async def test_stored_options_that_cannot_be_used_cost_one_job(db: Database) -> 
         "Stored options cannot be used: live, max_height.",
     )
     assert "Submit it again" in found.error.hint
+
+
+async def test_who_is_declared_gone_while_such_a_job_fails_takes_no_other(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await job(db)
+    await db.execute("""UPDATE jobs SET options = '{"max_height": "tall"}'""")
+    write = claims.fail
+
+    async def too_late(*given: Any) -> JobStatus:
+        await silence(db, who)
+        assert await rescue.rescue(db, 30) == [made.id]
+        return await write(*given)
+
+    monkeypatch.setattr(claims, "fail", too_late)
+    who = await worker(db)
+    assert await claims.claim(db, who) is None
+    assert (await reads.summary(db, made.id)).status is JobStatus.QUEUED
+    monkeypatch.undo()
+    assert await claims.claim(db, await worker(db)) is None
+    assert (await reads.summary(db, made.id)).status is JobStatus.FAILED
 
 
 async def test_the_rescue_leaves_the_living_alone_and_does_not_count_time_of_work(db: Database) -> None:

@@ -6,6 +6,7 @@ so a worker that was frozen, cut off or declared dead cannot touch a job that we
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,7 +110,8 @@ _CLAIM = f"""
 async def claim(db: Database, worker_id: str) -> Claim | None:
     """Take the next due job, or None when there is none for this worker now. Uses up an attempt.
 
-    A job whose stored options this version cannot use is FAILED there and then, and the next one is taken.
+    A job whose stored options this version cannot use is FAILED there and then, and the next one is taken; so it is
+    where this worker was declared gone in between: that job is somebody else's to fail.
     """
     while (row := await _take(db, worker_id)) is not None:
         fields = dict(row)
@@ -121,7 +123,8 @@ async def claim(db: Database, worker_id: str) -> Claim | None:
             return replace(found, options=JobOptions.model_validate({name: stored[name] for name in known}))
         except ValidationError as error:
             wrong = ", ".join(sorted({str(one["loc"][0]) for one in error.errors()}))
-            await fail(db, found, ErrorClass.BAD_OPTIONS, f"Stored options cannot be used: {wrong}.", None)
+            with suppress(LeaseLost):
+                await fail(db, found, ErrorClass.BAD_OPTIONS, f"Stored options cannot be used: {wrong}.", None)
     return None
 
 
