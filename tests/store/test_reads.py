@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from z2d.store import claims, reads, stages
+from z2d.store import claims, reads, requests, stages
 from z2d.store.database import Database
 from z2d.store.reads import ListQuery
 from z2d.store.stats import stats
@@ -19,6 +19,18 @@ from z2d.wire.reasons import ErrorClass
 from .making import artefact, claimed, job, metadata, worker
 
 SORTS = ["created_at", "finished_at", "title", "status", "priority"]
+
+
+async def test_all_that_was_cancelled_within_a_day(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [(await job(db)).id for _ in range(8)]
+    for job_id in made[:7]:
+        await requests.ask_cancel(db, job_id)
+    await db.execute("UPDATE jobs SET finished_at = now() - interval '1 minute' WHERE id = ANY($1)", made[2:6])
+    await db.execute("UPDATE jobs SET finished_at = now() - interval '2 days' WHERE id = $1", made[6])
+    for at_once in (1, 2, 3, 1000):
+        monkeypatch.setattr(reads, "AT_ONCE", at_once)
+        found = [job_id async for job_id in reads.lately_cancelled(db)]
+        assert found == [made[1], made[0], *reversed(made[2:6])]
 
 
 async def many(db: Database) -> list[int]:

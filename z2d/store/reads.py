@@ -88,16 +88,21 @@ async def active(db: Database) -> AsyncIterator[list[JobSummary]]:
 
 
 _LATELY_CANCELLED = """
-    SELECT id FROM jobs
-    WHERE deleted_at IS NULL AND coalesce(finished_at, 'infinity') BETWEEN now() - interval '1 day' AND now()
+    SELECT id, finished_at FROM jobs
+    WHERE deleted_at IS NULL AND coalesce(finished_at, 'infinity') >= now() - interval '1 day'
+      AND (coalesce(finished_at, 'infinity'), id) < (coalesce($1, now()), $2)
       AND status = 'CANCELLED'
-    ORDER BY coalesce(finished_at, 'infinity') DESC, id DESC LIMIT 1000
+    ORDER BY coalesce(finished_at, 'infinity') DESC, id DESC LIMIT $3
 """
 
 
-async def lately_cancelled(db: Database) -> list[int]:
-    """The ids of jobs that were cancelled within a day, the newest first; at most 1,000."""
-    return [row["id"] for row in await db.fetch(_LATELY_CANCELLED)]
+async def lately_cancelled(db: Database) -> AsyncIterator[int]:
+    """The ids of all jobs that were cancelled within a day, the newest first; a whole library may be, by one filter."""
+    last, job_id = None, 2**63 - 1
+    while rows := await db.fetch(_LATELY_CANCELLED, last, job_id, AT_ONCE):
+        for row in rows:
+            yield row["id"]
+        last, job_id = rows[-1]["finished_at"], rows[-1]["id"]
 
 
 _RUNNING_PROGRESS = """

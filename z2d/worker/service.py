@@ -302,7 +302,7 @@ class Worker:
         """Clear the folders of jobs that were cancelled while they waited: there was no run whose end would do it."""
         while True:
             try:
-                for job_id in await reads.lately_cancelled(self._db):
+                async for job_id in reads.lately_cancelled(self._db):
                     await self._tidy(job_id)
             except DatabaseUnavailable as error:
                 log.info("no tidying: %s", error)
