@@ -12,6 +12,7 @@ import argparse
 import signal
 import statistics
 import time
+from functools import partial
 
 from bench.daemon import moment
 from tests.e2e.harness import Daemon
@@ -53,7 +54,7 @@ def main() -> None:
             urls = [site.url(f"/file.mp4?many={number}") for number in range(wanted.jobs)]
             jobs = [one["job_id"] for one in client.submit_batch(urls)]
             for job in jobs:
-                eventually_sync(lambda job=job: finished(client, job), 300, every=0.1)
+                eventually_sync(partial(finished, client, job), 300, every=0.1)
             took = time.perf_counter() - began
             stages = client.stats()["stages"]
         finally:

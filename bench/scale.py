@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -126,7 +127,7 @@ async def deeds(few: Library, many: Library) -> dict[str, Callable[[Library], Aw
     behind = {one.jobs: await one.deep(ListQuery(), 18) for one in (few, many)}
     found: dict[str, Callable[[Library], Awaitable[Any]]] = {"submit one URL": Library.submit}
     for name, query in LISTS.items():
-        found[f"list, {name}"] = lambda one, query=query: one.page(query)
+        found[f"list, {name}"] = partial(Library.page, query=query)
     found["list, behind 18 pages"] = lambda one: one.page(ListQuery(cursor=behind[one.jobs]))
     found["list, half of it skipped"] = lambda one: one.page(ListQuery(offset=one.jobs // 2))
     found["one job in detail"] = lambda one: reads.detail(one.db, one.jobs // 2)

@@ -95,7 +95,7 @@ async def fill(db: Database, cues: int, speech: Speech) -> list[list[str]]:
 
 def queries(kind: str, sample: list[list[str]], count: int, chance: random.Random) -> list[str]:
     """Search lines of one kind, made of what was said."""
-    found = []
+    found: list[str] = []
     while len(found) < count:
         words = " ".join(chance.choice(sample)).split()
         at = chance.randrange(len(words) - 4)
