@@ -244,6 +244,36 @@ def test_half_a_surrogate_pair_can_be_stored() -> None:
     assert Segment.model_validate_json(cue.model_dump_json()) == cue
 
 
+FLOODS = {
+    "empty objects": b"{}," * captions.MOST_JSON_VALUES,
+    "objects with a key": b'{"a":{}},' * (captions.MOST_JSON_VALUES // 3),
+    "empty lists": b"[]," * captions.MOST_JSON_VALUES,
+    "numbers": b"1000," * captions.MOST_JSON_VALUES,
+    "one text": b'"' + b"a" * captions.MOST_JSON_BYTES + b'",',
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_json_that_takes_more_memory_than_it_is_worth_is_not_parsed(
+    flood: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captions.json, "loads", lambda text: pytest.fail("it was parsed"))
+    whole = b'{"events": [' + flood + b"{}]}"
+    for data in (b"\xef\xbb\xbf \n" + whole, b"\0" * 5000 + whole, whole.decode().encode("utf-16")):
+        assert captions.is_too_much(data)
+        assert read(data, "json3") == []
+
+
+def test_a_day_of_fast_speech_is_no_flood() -> None:
+    name = "captions-json3/en_air_temperature_asr.json3"
+    data, minutes = fixture(name).read_bytes(), 10.8
+    head, mark, events = data.partition(b'"events": [')
+    assert mark
+    many = events.rpartition(b"]")[0].rstrip() + b","
+    day = head + mark + many * int(24 * 60 / minutes) + b"{}]}"
+    assert not captions.is_too_much(day)
+
+
 def test_no_damage_to_a_real_file_makes_the_reader_raise() -> None:
     for folder in ("captions-auto-vtt", "captions-json3", "captions-ttml", "captions-srv1", "captions-srv3"):
         for path in sorted(FIXTURES.glob(f"{folder}/*")):

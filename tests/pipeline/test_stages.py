@@ -13,7 +13,7 @@ import pytest
 
 from tests.pipeline.memory import MemoryJournal, metadata
 from tests.site import Site
-from z2d.media import process
+from z2d.media import captions, process
 from z2d.media.ffmpeg import Ffmpeg, find_ffmpeg
 from z2d.media.ytdlp import FetchLimits, YtDlp
 from z2d.pipeline.folders import JobFolder
@@ -130,7 +130,9 @@ async def test_captions_that_are_a_web_page_are_none(bench: Bench, site: Site) -
 async def test_a_track_without_text_makes_room_for_the_next(bench: Bench) -> None:
     """The captions lie in the description itself here, so nothing is fetched."""
     vtt = "WEBVTT\n\n00:00.000 --> 00:02.000\nfour words are here\n\n00:09.000 --> 00:30.000\nand more\n"
-    subtitles = {"en": [{"ext": "vtt", "data": "<html>no</html>"}], "de": [{"ext": "vtt", "data": vtt}]}
+    flood = '{"events": [' + "{}," * captions.MOST_JSON_VALUES + "{}]}"
+    tracks = {"en": ("vtt", "<html>no</html>"), "en-GB": ("json3", flood), "de": ("vtt", vtt)}
+    subtitles = {language: [{"ext": ext, "data": data}] for language, (ext, data) in tracks.items()}
     bench.folder.create()
     info = bench.folder.write_json("source/info.json", {"subtitles": subtitles})
     described = bench.folder.write("source/metadata.json", metadata(duration_ms=10_000).model_dump_json().encode())
@@ -162,7 +164,10 @@ async def test_a_track_without_text_makes_room_for_the_next(bench: Bench) -> Non
     assert result.transcript is not None
     assert (result.transcript.language, result.transcript.words) == ("de", 6)
     assert result.transcript.coverage == pytest.approx(0.3)
-    assert said[0] == "Not usable: subtitles in en (vtt): it holds no text."
+    assert said[:2] == [
+        "Not usable: subtitles in en (vtt): it holds no text.",
+        "Not usable: subtitles in en-GB (json3): it is larger than what anybody can have said.",
+    ]
     assert any("run 20 s past the end" in warning for warning in result.transcript.warnings)
     assert [a.path for a in result.artefacts] == ["transcript/transcript.json", "transcript/captions.vtt"]
 

@@ -19,6 +19,10 @@ from z2d.wire.library import Segment, Word
 
 MAX_BYTES = 64 << 20
 """A caption file beyond this size is none: a day of speech has less than a tenth of it."""
+MOST_JSON_BYTES, MOST_JSON_VALUES = 32 << 20, 2_500_000
+"""What is parsed of JSON, which has to be taken as a whole: a day of fast speech with the time of each word. An empty
+object is three bytes in a file and 72 in memory, one with a key nine and 300: unbounded, 64 MB took two GB."""
+_LIKE_JSON = re.compile(rb"[\xef\xbb\xbf\xff\xfe\0\s]*\{")  # in whatever encoding `decode` knows
 
 FORMATS = ("json3", "vtt", "srt", "ttml", "dfxp", "srv3", "srv1", "srv2")
 """The formats that `read` knows, the most exact first."""
@@ -30,7 +34,7 @@ def read(data: bytes, format: str = "") -> list[Segment]:  # noqa: A002 - the na
     `format` is what the source says it is; what the bytes say goes first. Times are milliseconds. Rolling automatic
     captions are unrolled: each spoken line comes once, repetitions that were really spoken stay.
     """
-    if len(data) > MAX_BYTES:
+    if is_too_much(data):
         return []
     text = decode(data)
     head = text[:1000].lstrip().lower()
@@ -46,6 +50,13 @@ def read(data: bytes, format: str = "") -> list[Segment]:  # noqa: A002 - the na
     else:
         return []
     return sorted(reader(text), key=lambda segment: segment.start_ms)
+
+
+def is_too_much(data: bytes) -> bool:
+    """Whether a caption file is larger than what anybody can have said; it is not looked into then."""
+    if not _LIKE_JSON.match(data):
+        return len(data) > MAX_BYTES
+    return len(data) > MOST_JSON_BYTES or sum(map(data.count, (b"{", b"[", b","))) > MOST_JSON_VALUES
 
 
 def coverage(cues: Iterable[Segment], duration_ms: int | None) -> float | None:

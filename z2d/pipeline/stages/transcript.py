@@ -129,8 +129,10 @@ class TranscriptStage:
             if worth_waiting(fault.error_class, work.job.attempt):
                 raise
             return [], wording.sentence(fault.message)
-        cues = await asyncio.to_thread(captions.read, target.read_bytes(), track.format)
-        return cues, "it holds no text."
+        data = await asyncio.to_thread(target.read_bytes)
+        if await asyncio.to_thread(captions.is_too_much, data):
+            return [], "it is larger than what anybody can have said."
+        return await asyncio.to_thread(captions.read, data, track.format), "it holds no text."
 
     async def _keep_captions(self, work: Work, track: Track, cues: list[Segment]) -> Done:
         transcript = transcript_of(track, cues, work.metadata().duration_ms)
