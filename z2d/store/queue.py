@@ -18,7 +18,7 @@ ALIVE_WITHIN_S = 30.0
 def _could_start(job: str) -> str:
     """The condition that `job`, an alias of the table, stands in the line of those that start next."""
     return f"""({job}.status = 'QUEUED' AND {job}.deleted_at IS NULL AND {job}.run_after <= now()
-        AND NOT EXISTS (SELECT FROM site_gates shut WHERE shut.site = {job}.site AND shut.not_before > now())
+        AND ({job}.site IS NULL OR {job}.site NOT IN (SELECT site FROM site_gates WHERE not_before > now()))
         AND NOT {parked(job)})"""
 
 
@@ -126,21 +126,22 @@ async def set_lanes(db: Database, places: Mapping[str, int | None], by: str = "l
 # one before a closed lane among the paused ones.
 _STATE = f"""
     WITH queued AS (
-        SELECT j.run_after > now() OR EXISTS (
-            SELECT FROM site_gates g WHERE g.site = j.site AND g.not_before > now()) AS later,
-            coalesce(j.wait_reason = 'USER', false) OR {parked("j")} AS paused
-        FROM jobs j WHERE j.status = 'QUEUED' AND j.deleted_at IS NULL
+        SELECT count(*) FILTER (WHERE NOT later AND NOT paused) AS ready,
+            count(*) FILTER (WHERE later AND NOT paused) AS scheduled, count(*) FILTER (WHERE paused) AS paused
+        FROM (
+            SELECT j.run_after > now()
+                OR coalesce(j.site IN (SELECT site FROM site_gates WHERE not_before > now()), false) AS later,
+                coalesce(j.wait_reason = 'USER', false) OR {parked("j")} AS paused
+            FROM jobs j WHERE j.status = 'QUEUED' AND j.deleted_at IS NULL) one
     ), crew AS (
         SELECT count(*) AS workers, coalesce(sum(capacity), 0) AS slots FROM workers
         WHERE state = 'ACTIVE' AND heartbeat_at > clock_timestamp() - make_interval(secs => $1)
     )
     SELECT q.mode, q.slots AS slots_per_worker, q.site_slots, q.lanes, crew.workers, crew.slots,
         (SELECT count(*) FROM jobs WHERE worker_id IS NOT NULL) AS busy,
-        (SELECT count(*) FROM queued WHERE NOT later AND NOT paused) AS ready,
-        (SELECT count(*) FROM queued WHERE later AND NOT paused) AS scheduled,
-        (SELECT count(*) FROM queued WHERE paused) AS paused,
+        queued.ready, queued.scheduled, queued.paused,
         (SELECT count(*) FROM jobs WHERE status = 'WAITING' AND deleted_at IS NULL) AS waiting
-    FROM crew LEFT JOIN queue_settings q ON true
+    FROM crew CROSS JOIN queued LEFT JOIN queue_settings q ON true
 """  # noqa: S608  made of texts of this module and its neighbour
 _IN_LANES = f"""
     SELECT stage, count(*) FILTER (WHERE lane = 'INSIDE') AS busy, count(*) FILTER (WHERE lane = 'WAITING') AS waiting,
