@@ -386,6 +386,17 @@ async def test_before_a_closed_lane_jobs_wait_and_others_go_past(db: Database) -
     assert (again.job_id, again.attempt) == (parked.job_id, 1)
 
 
+async def test_a_lane_is_opened_for_however_many(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "_AT_ONCE", 2)
+    await queue.set_lanes(db, {"download": 0, "analysis": 0})
+    for stage in [StageName.DOWNLOAD] * 4 + [StageName.ANALYSIS]:
+        claim = await making.claimed(db)
+        await claims.requeue(db, claim, WaitReason.LANE_CLOSED, 0, attempt_used=False, stage=stage)
+    await queue.set_lanes(db, {"download": 1})
+    waits = [job.wait_reason for job in (await reads.page(db, reads.ListQuery())).items]
+    assert (waits.count(None), waits.count(WaitReason.LANE_CLOSED)) == (4, 1)
+
+
 async def test_who_is_in_a_lane_and_who_stands_in_line(db: Database) -> None:
     who = await making.worker(db)
     inside, in_line = await making.claimed(db, who), await making.claimed(db, who)
