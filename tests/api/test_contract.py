@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 from docs import answers
 from tests.api.seed import seed
 from tests.api.world import World, running
-from tests.support import short_tmp
+from tests.support import eventually, short_tmp
 from z2d.api.openapi import document
 from z2d.api.routes import routes
 from z2d.store.database import Database
@@ -113,6 +113,7 @@ async def shown(dsn: str, db: Database) -> AsyncIterator[World]:
     with short_tmp() as folder:
         await seed(db, folder / "jobs")
         async with running(dsn, db, folder) as found:
+            await eventually(lambda: found.listener.connected, what="the listener, which readyz tells of")
             yield found
 
 
