@@ -181,7 +181,32 @@ async def test_a_transcript_that_is_not_there_says_why(fake: FakeApi, dashboard:
         app_of(pilot).open_job(3)
         await shows(pilot, "overview")
         await pilot.press("3")
-        await shows(pilot, "There is no transcript yet.")
+        await shows(pilot, "There is no transcript.")
+
+
+async def test_what_is_not_there_says_whether_it_may_come_and_where_it_is_instead(
+    fake: FakeApi, dashboard: Open
+) -> None:
+    original = fake.add("COMPLETED", title="The one that was there first")
+    failed, waiting = fake.add("FAILED", ago_s=-1), fake.add("QUEUED", ago_s=-2)
+    listed = fake.add("WAITING", ago_s=-3, kind="COLLECTION")
+    twin = fake.add("COMPLETED", ago_s=-4, outcome="DUPLICATE", display_status="DUPLICATE")
+    fake.details[twin["id"]] = {"duplicate_of": original["id"]}
+    async with dashboard((80, 24)) as pilot:
+        for job, said in (
+            (failed, "There are no files: the job failed before."),
+            (waiting, "There are no files yet."),
+            (listed, "There are no files of a list"),
+            (twin, f"There are no files here: the video is that of job {original['id']}"),
+        ):
+            app_of(pilot).open_job(job["id"])
+            await shows(pilot, "overview", f" {job['id']}  ")
+            await pilot.press("5")
+            await shows(pilot, said)
+            if job is not twin:
+                await pilot.press("escape")
+        await pilot.press("enter")
+        await shows(pilot, f"{original['id']}  The one that was there first")
 
 
 async def test_neighbours_without_closing(fake: FakeApi, dashboard: Open) -> None:

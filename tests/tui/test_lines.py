@@ -160,6 +160,15 @@ async def test_levels_stages_and_errors() -> None:
         assert view.stage == ""
 
 
+async def test_a_log_of_which_nothing_passes_says_so() -> None:
+    async with shell() as (pilot, view):
+        await pilot.press("4")
+        assert view.empty_words == "No lines yet"
+        view.add(entries(1, 20))
+        await pilot.pause()
+        assert "None of 20 lines here is of error or worse" in drawn(view)[0]
+
+
 async def test_long_lines_wrap_or_scroll_sideways() -> None:
     async with shell() as (pilot, view):
         view.add(entries(1, 3, text="x" * 200 + "END{}"))

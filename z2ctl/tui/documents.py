@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from z2ctl import text as words
@@ -104,7 +104,7 @@ def analysis(detail: Json) -> list[Doc]:
     """Summary, key passages with their quotes and seconds, chapters, topics, keywords."""
     found = detail.get("analysis")
     if not found:
-        return [note(_missing(detail, "analysis", "There is no analysis yet."))]
+        return [_missing(detail, "There is no analysis", stage="analysis")]
     docs = [heading("Summary"), *_paragraphs(found.get("summary") or found.get("summary_short"))]
     if insights := found.get("insights"):
         docs += [BLANK, heading("Key passages")]
@@ -142,14 +142,14 @@ def transcript(cues: Iterable[Json]) -> list[Doc]:
 
 def no_transcript(detail: Json) -> list[Doc]:
     """Why there is none."""
-    return [note(_missing(detail, "transcript", "There is no transcript yet."))]
+    return [_missing(detail, "There is no transcript", stage="transcript")]
 
 
 def files(detail: Json) -> list[Doc]:
     """What lies in the job's folder."""
     found = detail.get("files") or ()
     if not found:
-        return [note("No files yet.")]
+        return [_missing(detail, "There are no files")]
     docs = []
     for each in found:
         gone = each.get("state") != "PRESENT"
@@ -168,7 +168,7 @@ def publishing(detail: Json) -> list[Doc]:
     """Where it was published, and what became of each try."""
     found = detail.get("publishing") or ()
     if not found:
-        return [note(_missing(detail, "publishing", "Not published yet."))]
+        return [_missing(detail, "It is not published", stage="publishing")]
     docs = [doc for each in found for doc in _publication(each)]
     return [*docs, BLANK, note("A publishes again: the target under the cursor, or every one; enter copies the place.")]
 
@@ -353,11 +353,17 @@ def _paragraphs(text: object) -> list[Doc]:
     return [Doc((Span(" "),), line.replace("\t", "    ")) for line in str(text or "").split("\n")]
 
 
-def _missing(detail: Json, stage: str, otherwise: str) -> str:
-    stages: Sequence[Json] = detail.get("stages") or ()
-    for each in stages:
+def _missing(detail: Json, said: str, *, stage: str = "") -> Doc:
+    """Why something is not there, and where it is instead. "Yet" is said only of a job from which more can come."""
+    for each in detail.get("stages") or ():
         if each.get("stage") == stage and each.get("status") == "SKIPPED":
-            return f"Skipped: {each.get('skip_reason') or 'no reason given'}"
+            return note(f"Skipped: {each.get('skip_reason') or 'no reason given'}")
         if each.get("stage") == stage and each.get("status") == "FAILED":
-            return f"Failed: {each.get('error_message') or 'no reason given'}"
-    return otherwise
+            return note(f"Failed: {each.get('error_message') or 'no reason given'}")
+    if original := detail.get("duplicate_of"):
+        where = f"{said} here: the video is that of job {original}, and enter goes there."
+        return Doc((Span(" "),), where, "dim", OpenJob(int(original)))
+    if detail.get("kind") == "COLLECTION":
+        return note(f"{said} of a list; its entries, on the overview, are jobs of their own.")
+    ended = {"FAILED": ": the job failed before", "CANCELLED": ": the job was cancelled before", "COMPLETED": ""}
+    return note(f"{said}{ended.get(str(detail.get('status')), ' yet')}.")

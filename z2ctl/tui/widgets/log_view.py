@@ -14,7 +14,7 @@ from typing import Any
 
 from textual.message import Message
 
-from z2ctl.text import LEVEL_STYLES
+from z2ctl.text import LEVEL_STYLES, plural
 from z2ctl.tui.job import seconds
 from z2ctl.tui.paint import Span, fit
 from z2ctl.tui.widgets.lines import LineView
@@ -60,7 +60,6 @@ class LogView(LineView[Entry]):
     """See the module."""
 
     follows_end = True
-    empty_words = "No lines yet"
 
     @dataclass
     class OlderWanted(Message):
@@ -128,6 +127,15 @@ class LogView(LineView[Entry]):
             self.post_message(self.OlderWanted(self, oldest))
 
     # -- filters ---------------------------------------------------------------------------------------------------
+
+    @property
+    def empty_words(self) -> str:  # type: ignore[override]
+        """Why nothing is shown: there is nothing, or it does not pass."""
+        if not self.entries:
+            return "No lines yet"
+        wanted = [f"{self.level.lower()} or worse" if self.level != "DEBUG" else "", self.stage]
+        wanted.append("the words that are looked for" if self.only_matches and self.pattern is not None else "")
+        return f"None of {plural(len(self.entries), 'line')} here is of {', '.join(word for word in wanted if word)}"
 
     def _passes(self, entry: Entry) -> bool:
         if self.level != "DEBUG" and _rank(entry.level) < _rank(self.level):

@@ -288,9 +288,10 @@ class TextPane(ViewPane):
         return [*self.words, Span(f"{between}“{self.view.needle}” {found}", "dim")] if found else self.words
 
     def action_choose(self) -> None:
-        """Follow the line under the cursor."""
-        if self.view.cursor is not None:
-            self.view.post_message(LineView.Chosen(self.view, self.view.cursor))
+        """Follow the line under the cursor; a sentence that stands alone needs none."""
+        at = 0 if len(self.view.items) == 1 else self.view.cursor
+        if at is not None:
+            self.view.post_message(LineView.Chosen(self.view, at))
 
     def action_jump(self) -> None:
         """Ask for a time."""
