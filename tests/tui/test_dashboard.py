@@ -36,9 +36,19 @@ async def test_it_shows_the_jobs_at_every_size(fake: FakeApi, dashboard: Open, s
 async def test_a_tiny_terminal_gets_one_honest_line(fake: FakeApi, dashboard: Open, size: tuple[int, int]) -> None:
     async with dashboard(size) as pilot:
         text = await shows(pilot, "z2: 2 running 3 queued", "enlarge to 50x10")
-        assert "TITLE" not in text
+        assert not any(line.strip() for line in text.split("\n")[2:]), (
+            "nothing beside: no list, no rule over active jobs"
+        )
+        fake.add("QUEUED", ago_s=-5)
+        await fake.tell({"type": "stats", "stats": fake.stats()})
+        await shows(pilot, "z2: 2 running 4 queued")
         await pilot.resize_terminal(80, 24)
         await shows(pilot, "TITLE")
+
+
+async def test_a_tiny_terminal_says_that_nobody_answers(dashboard: Open, socket: Path) -> None:
+    async with dashboard((49, 9), live=False) as pilot:
+        await shows(pilot, "z2: 0 running", "enlarge to 50x10", "offline, retry in")
 
 
 async def test_the_cursor_stays_on_its_job_when_others_come(fake: FakeApi, dashboard: Open) -> None:

@@ -20,7 +20,7 @@ from z2ctl.tui.paint import Painted, Span
 from z2ctl.tui.screens.resizing import overtaken
 from z2ctl.tui.widgets.bars import KeyBar
 from z2ctl.tui.widgets.panes import CopyWanted, SaveLogWanted, SaveWanted
-from z2ctl.tui.widgets.top import Banner, TopBar
+from z2ctl.tui.widgets.top import Banner, TopBar, connection
 
 SMALLEST = (50, 10)
 
@@ -30,13 +30,25 @@ class TinyNote(Painted):
 
     DEFAULT_CSS = "TinyNote { height: 1fr; display: none; }"
 
-    def render_line(self, y: int) -> Strip:
-        """One line of counts, one that says what to do."""
+    _shown: tuple[list[Span], ...] = ()
+
+    def tick(self) -> None:
+        """Paint again if anything reads differently: nothing else here does."""
+        if self.display and self._lines() != self._shown:
+            self.refresh()
+
+    def _lines(self) -> tuple[list[Span], ...]:
+        """The counts, what to do, and how the line to the daemon stands where it is not live."""
         desk = cast(Desk, self.app)
+        said = [f"{desk.state.counted(tab) or 0} {tab}" for tab in ("running", "queued", "failed")]
+        line = [] if desk.state.line.live else connection(desk.state, desk.clock())
+        return [Span("z2: " + " ".join(said))], [Span(f"enlarge to {SMALLEST[0]}x{SMALLEST[1]}", "dim")], line
+
+    def render_line(self, y: int) -> Strip:
+        """A line, or nothing below them."""
         if y == 0:
-            said = [f"{desk.state.counted(tab) or 0} {tab}" for tab in ("running", "queued", "failed")]
-            return self.strip([Span("z2: " + " ".join(said))], self.size.width)
-        return self.strip([Span(f"enlarge to {SMALLEST[0]}x{SMALLEST[1]}", "dim")] if y == 1 else (), self.size.width)
+            self._shown = self._lines()
+        return self.strip(self._shown[y] if y < len(self._shown) else (), self.size.width)
 
 
 class Z2Screen(Screen[None]):
@@ -57,7 +69,8 @@ class Z2Screen(Screen[None]):
     def frame_top(self) -> ComposeResult:
         """What every full screen begins with."""
         desk = self.desk
-        yield TinyNote()
+        self.tiny = TinyNote()
+        yield self.tiny
         self.top_bar = TopBar(desk.state, desk.clock, desk.feed.place())
         self.banner = Banner(desk.state, desk.clock)
         self.key_bar = KeyBar(desk.why_not)
@@ -109,6 +122,7 @@ class Z2Screen(Screen[None]):
 
     def tick(self) -> None:
         """Once a second: paint what reads differently now, and nothing else."""
+        self.tiny.tick()
         self.top_bar.tick()
         self.banner.tick()
 

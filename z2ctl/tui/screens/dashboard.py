@@ -42,6 +42,7 @@ class Dashboard(Listing):
     DEFAULT_CSS = """
     Dashboard #main { height: 1fr; layout: vertical; }
     Dashboard #list { height: 1fr; }
+    Dashboard > Rule.-none { display: none; }
     Dashboard #side { height: 11; layout: vertical; }
     Dashboard #about { display: none; height: 1fr; }
     Dashboard #side > LogPane { height: 1fr; }
@@ -169,7 +170,7 @@ class Dashboard(Listing):
         self.active.changed()
         number = len(self.desk.state.active)
         slots = self.desk.state.stats.get("slots")
-        self.active_rule.display = self.active.shown
+        self.active_rule.set_class(not self.active.shown, "-none")  # a style of its own would outdo a tiny screen's
         self.active_rule.say([Span(f"Active {number}" + (f"/{slots}" if slots else ""), "primary bold")])
 
     def _explain(self) -> None:
