@@ -11,6 +11,7 @@ from textual.widgets import Input
 from tests.support import eventually
 from tests.tui.conftest import Open, app_of, screen_text, shows
 from tests.tui.fake_api import EPOCH, FakeApi, at, rich_detail
+from z2ctl.tui import pages
 from z2ctl.tui.screens.dashboard import Dashboard
 from z2ctl.tui.screens.detail import Detail
 from z2ctl.tui.screens.queue import Queue
@@ -108,12 +109,21 @@ async def test_options_are_edited_while_a_job_waits(fake: FakeApi, dashboard: Op
         await shows(pilot, "Options max-height=720 audio_only: job 248")
         assert fake.details[248]["options"]["max_height"] == 720
         assert fake.details[248]["options"]["audio_only"] is True
-        await to(pilot, 240)
+        await to(pilot, 247)
         await pilot.press("e", "o", "enter")
         await shows(pilot, "Now: the usual ones.")
+        fake.jobs[247]["status"] = "COMPLETED"  # it is faster than the one who types
         await type_into(pilot, "audio_only")
-        await shows(pilot, "✗ Job 240: The job is not in a state", "audio_only")
+        await shows(pilot, "✗ Job 247: The job is not in a state", "audio_only")
         assert pilot.app.screen.query_one(Input).value == "audio_only", "what was typed comes back with the refusal"
+
+
+async def test_of_what_has_finished_only_the_tags_can_be_edited(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((80, 24)) as pilot:
+        await to(pilot, 240)
+        await pilot.press("e")
+        text = await shows(pilot, "Edit job 240", "Tags…")
+        assert not any(word in text for word in ("Priority…", "Options…", "To the front"))
 
 
 async def test_the_place_in_the_queue_and_why(fake: FakeApi, dashboard: Open) -> None:
@@ -126,6 +136,19 @@ async def test_the_place_in_the_queue_and_why(fake: FakeApi, dashboard: Open) ->
         await shows(pilot, "Why is job 248 queued?", "All 2 slots are busy")
         await pilot.press("escape", "enter")
         await shows(pilot, "In the queue", "place 1", "All 2 slots are busy")
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"scheduled": 2}, "what is scheduled comes when its time has come"),
+        ({"paused": 1}, "what is paused waits to be resumed"),
+        ({}, "Nothing waits."),
+    ],
+)
+def test_a_queue_of_which_nothing_is_next_says_why(state: dict[str, int], said: str) -> None:
+    shown = pages.queue({"mode": "ACTIVE", "busy": 0, "slots": 2, "workers": 1, "ready": 0, "lanes": [], **state})
+    assert said in shown[-1].text
 
 
 async def test_the_queue_as_a_whole(fake: FakeApi, dashboard: Open) -> None:

@@ -199,12 +199,11 @@ class Deeds(Ground):
             self.say("No job is selected", "warning")
             return
         one = jobs[0]
-        choices = [
-            Choice("priority", "Priority…", f"now {one.priority}" if len(jobs) == 1 else ""),
-            Choice("tags", "Tags…", ", ".join(one.tags) if len(jobs) == 1 else ""),
-            Choice("options", "Options…", "while it waits" if len(jobs) == 1 else "while they wait"),
-            *(Choice(to, said) for to, said in PLACES.items()),
-        ]
+        choices = [Choice("tags", "Tags…", ", ".join(one.tags) if len(jobs) == 1 else "")]
+        if not all(job.over for job in jobs):  # of those that have finished nothing else can be changed
+            choices.insert(0, Choice("priority", "Priority…", f"now {one.priority}" if len(jobs) == 1 else ""))
+            choices.append(Choice("options", "Options…", "while it waits" if len(jobs) == 1 else "while they wait"))
+            choices.extend(Choice(to, said) for to, said in PLACES.items())
 
         def answered(what: str | None) -> None:
             if what == "priority":

@@ -40,7 +40,14 @@ def queue(state: Json) -> list[Doc]:
         docs.extend(_gate(gate) for gate in gates)
     docs += [BLANK, heading("Next")]
     docs.extend(_next(place, job) for place, job in enumerate(state.get("next") or (), 1))
-    return docs if state.get("next") else [*docs, note("Nobody waits.")]
+    return docs if state.get("next") else [*docs, note(_nobody(state))]
+
+
+def _nobody(state: Json) -> str:
+    """Why no job is listed as the next: those that wait for a time, or for a person, are not in the line."""
+    if state.get("scheduled"):
+        return "Nothing is ready to start; what is scheduled comes when its time has come."
+    return "Nothing is ready to start; what is paused waits to be resumed." if state.get("paused") else "Nothing waits."
 
 
 def _gate(gate: Json) -> Doc:

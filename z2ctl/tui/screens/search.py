@@ -25,9 +25,11 @@ NEAR_END = 20
 """Lines from the end at which the next page is asked for."""
 HELP = (
     "Words are looked for in titles, descriptions, transcripts and summaries.",
-    'neural network          both in one place          "neural network"   one after the other',
-    "cat or dog              either                     jaguar -car        without",
-    'owls | channel:"Night school" age<30d               only jobs that fit the filter after |',
+    "neural network                    both in one place",
+    '"neural network"                  one after the other',
+    "cat or dog                        either",
+    "jaguar -car                       without",
+    'owls | channel:"X Y" age<30d      only in jobs that fit the filter',
 )
 
 
