@@ -136,7 +136,10 @@ def test_an_empty_path_is_not_the_current_folder(bare: Path, field: str, monkeyp
 def test_every_mistake_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("Z2_SLOTS", "abc")
     monkeypatch.setenv("Z2_LISTEN", "x")
-    assert len(problems()) == 2
+    monkeypatch.setenv("Z2_SLOTZ", "3")
+    said = problems()
+    assert len(said) == 3
+    assert "did you mean Z2_SLOTS?" in said[0], "a name that is not known hides no wrong value"
 
 
 def test_a_flag_is_named_as_a_flag() -> None:
@@ -149,6 +152,7 @@ def test_a_flag_is_named_as_a_flag() -> None:
         ("Z2_SLOT", "Z2_SLOT: there is no such setting; did you mean Z2_SLOTS?"),
         ("Z2_STATEDIR", "Z2_STATEDIR: there is no such setting; did you mean Z2_STATE_DIR?"),
         ("Z2_QQQQ", "Z2_QQQQ: there is no such setting"),
+        ("Z2_BOGUS", "Z2_BOGUS: there is no such setting"),
     ],
 )
 def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:

@@ -253,8 +253,7 @@ def load(config: Path | None, overrides: Mapping[str, Any]) -> Settings:
     Raises ConfigTrouble with all mistakes at once.
     """
     files = {path: _read(path) for path in ([config] if config else _usual_files())}
-    if problems := [*_unknown_variables(), *_unknown_keys(files)]:
-        raise ConfigTrouble(problems)
+    problems = [*_unknown_variables(), *_unknown_keys(files)]
     keys = Settings.model_fields.keys()
     written = {key: value for content in files.values() for key, value in content.items() if key in keys}
 
@@ -272,11 +271,14 @@ def load(config: Path | None, overrides: Mapping[str, Any]) -> Settings:
             return init_settings, env_settings, credentials, InitSettingsSource(cls, written)
 
     try:
-        return Located(**overrides)
+        settings = Located(**overrides)
     except ValidationError as error:
         # a default that hangs on a wrong value is no mistake of its own
         own = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
-        raise ConfigTrouble([_sentence(one, overrides, files) for one in own]) from None
+        raise ConfigTrouble([*problems, *(_sentence(one, overrides, files) for one in own)]) from None
+    if problems:
+        raise ConfigTrouble(problems)
+    return settings
 
 
 def _usual_files() -> list[Path]:
@@ -315,7 +317,7 @@ def _unknown_variables() -> Iterator[str]:
     known = {_variable(field) for field in Settings.model_fields}
     for name in sorted(name for name in os.environ if name.upper().startswith(PREFIX)):
         if name.upper() not in known | OF_OTHERS:
-            yield f"{name}: there is no such setting{_near(name.upper(), known)}"
+            yield f"{name}: there is no such setting{_near(name.upper(), known, PREFIX)}"
 
 
 def _unknown_keys(files: Mapping[Path, Mapping[str, Any]]) -> Iterator[str]:
@@ -326,9 +328,10 @@ def _unknown_keys(files: Mapping[Path, Mapping[str, Any]]) -> Iterator[str]:
                 yield f"{_line(path, key)}: {key}: there is no such setting{_near(key, known)}"
 
 
-def _near(name: str, known: set[str]) -> str:
-    found = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+def _near(name: str, known: set[str], prefix: str = "") -> str:
+    """A guess at what was meant. The prefix that all have does not make two names alike."""
+    found = difflib.get_close_matches(name[len(prefix) :], sorted(one[len(prefix) :] for one in known), n=1)
+    return f"; did you mean {prefix}{found[0]}?" if found else ""
 
 
 def _line(path: Path, *keys: str) -> str:
