@@ -23,7 +23,9 @@ PROBE_TIMEOUT_S = 90.0
 UPLOAD_TIMEOUT_S = 120.0
 """For each piece that is sent, and for the answer at the end, when the file is written through to the disk."""
 LARGEST_ANSWER = 256 * 1024 * 1024
-START_IT = "Start it with 'z2d serve' (or 'systemctl start z2d'); 'z2ctl doctor' says more."
+DOCTOR_SAYS = "; 'z2ctl doctor' says more."
+START_IT = f"Start it with 'z2d serve' (or 'systemctl start z2d'){DOCTOR_SAYS}"
+LOOK_THERE = "Check the address, and that z2d runs there and listens: 'z2d serve' with Z2_LISTEN set."
 
 
 class Endpoint(NamedTuple):
@@ -380,8 +382,11 @@ def unreachable(endpoint: Endpoint, error: OSError) -> errors.DaemonUnreachable:
             )
         return errors.DaemonUnreachable(f"z2d is not running: there is no {where}. {START_IT}")
     if endpoint.socket is not None and isinstance(error, ConnectionRefusedError):
-        return errors.DaemonUnreachable(f"z2d is not running: nobody answers on {where}. {START_IT}")
-    return errors.DaemonUnreachable(f"z2d does not answer at {where} ({error.strerror or error}). {START_IT}")
+        return errors.DaemonUnreachable(
+            f"z2d is not running, or has only just been started: nobody answers on {where} yet. {START_IT}"
+        )
+    remedy = LOOK_THERE if endpoint.url else START_IT
+    return errors.DaemonUnreachable(f"z2d does not answer at {where} ({error.strerror or error}). {remedy}")
 
 
 def _given(query: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from z2ctl.cli.check import Check
 from z2ctl.cli.output import Cell, Page, say
 from z2ctl.cli.parameters import json_option
 from z2ctl.cli.shell import own_version
-from z2ctl.client import Client, Json
+from z2ctl.client import DOCTOR_SAYS, Client, Json
 from z2d.wire import errors, places
 
 API = 1
@@ -90,7 +90,7 @@ def daemon_checks(client: Client) -> list[Check]:
         version = client.version()
         health = client.ready()
     except errors.DaemonUnreachable as error:
-        return [Check("daemon", "wrong", "does not answer", error.detail)]
+        return [Check("daemon", "wrong", "does not answer", error.detail.replace(DOCTOR_SAYS, "."))]
     except errors.Z2Error as error:
         return [Check("daemon", "wrong", f"refuses ({error.code})", error.detail)]
     found = [_version_check(version)]

@@ -146,7 +146,7 @@ def yt_dlp_check(now: datetime) -> Check:
     except ValueError:
         return Check("yt-dlp", "ok", version)
     if days > OLD_DAYS:
-        return Check("yt-dlp", "warning", f"{version}, {days} days old", f"Sites change: {update}")
+        return Check("yt-dlp", "warning", f"{version}, {days} days old", f"Run: {update}")
     return Check("yt-dlp", "ok", version)
 
 
