@@ -150,6 +150,17 @@ def test_a_live_wait_with_hostile_titles(hostile: FakeDaemon) -> None:
     assert "PWNED" not in written
 
 
+def test_a_bar_is_one_line_on_a_narrow_terminal(daemon: FakeDaemon) -> None:
+    daemon.jobs[7] = job(7, status="RUNNING", stage="download", title="a/" * 40, speed_bps=900_000, eta_s=60)
+    written = plain(in_terminal("wait", "7", width=80, interrupt_when="download")[1])
+    shown = [one for one in written.replace("\r", "\n").splitlines() if "7 a/" in one or "KiB/s" in one]
+    assert shown
+    for bar in shown:
+        assert bar.startswith("● download")
+        assert "…" in bar
+        assert bar.rstrip().endswith("879 KiB/s -1:00")
+
+
 def test_the_table_fits_and_gives_the_title_the_room(daemon: FakeDaemon) -> None:
     for at in range(1, 4):
         daemon.jobs[at] = job(at, title="東京の夜景 " * 20, channel="A channel", duration_ms=61_000)
@@ -188,6 +199,8 @@ def test_ctrl_c_is_clean(daemon: FakeDaemon) -> None:
         assert code == 130
         assert plain(written).rstrip().endswith("Interrupted.")
         assert "Traceback" not in written
+        waits = "Job 1 goes on: 'z2ctl wait 1' waits again, 'z2ctl cancel 1' ends it."
+        assert (waits in plain(written)) is (words[0] == "wait")
         assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
 
 

@@ -199,11 +199,13 @@ class Bars:
 def _columns(out: Output) -> list[ProgressColumn]:
     """The columns of a bar. rich's own text columns read their template as markup, so these are made of Text."""
     from rich.progress import ProgressColumn
+    from rich.table import Column
 
     class Field(ProgressColumn):
         def __init__(self, name: str) -> None:
             self.name = name
-            super().__init__()
+            # rich takes room from what may wrap: that is the name alone, which is then cut and not wrapped
+            super().__init__(table_column=Column(no_wrap=name != "name"))
 
         def render(self, task: Task) -> Text:
             return _field(out, self.name, task)
@@ -217,7 +219,9 @@ def _field(out: Output, name: str, task: Task) -> Text:
     if name == "state":
         return text_of(Cell(f"{out.glyph(look)} {fields['word']}", look.style, 12))
     if name == "name":
-        return text_of(Cell(fields["name"], "", 10))
+        shown = text_of(Cell(fields["name"], "", 10))
+        shown.no_wrap, shown.overflow = True, "ellipsis"  # a bar is one line
+        return shown
     if name == "bar":
         full = int(max(0.0, min(1.0, task.completed)) * BAR)
         if out.ascii_only:

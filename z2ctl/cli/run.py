@@ -18,6 +18,7 @@ from z2ctl.cli.own_daemon import NotStarted, answers, own_daemon
 from z2ctl.cli.parameters import json_option
 from z2ctl.cli.progress import Bars, Lines
 from z2ctl.cli.sources import local_file
+from z2ctl.cli.wait import goes_on
 from z2ctl.client import START_IT, Client, Json
 from z2ctl.sample import site
 from z2d.wire import errors
@@ -25,7 +26,7 @@ from z2d.wire import errors
 PRIVATE = {"Z2_ALLOW_PRIVATE_NETWORKS": "true"}
 
 
-@click.command("run")
+@click.command("run", short_help="Take one video through every stage and show the result.")
 @click.argument("url", required=False)
 @json_option
 @click.pass_obj
@@ -41,10 +42,10 @@ def run_command(app: App, url: str | None) -> None:
             url = _sample(app, stack)
         started = _ensure_daemon(app, stack, sample=url == site.URL)
         try:
-            job = _through(app, url)
+            job = _through(app, url, stays=not started)
         except KeyboardInterrupt:
             if started:
-                say("Interrupted. The job stays in the queue and goes on with the next 'z2d serve' or 'z2ctl run'.")
+                say("The job stays in the queue and goes on with the next 'z2d serve' or 'z2ctl run'.")
             raise
         code = _result(app, job)
         if started:
@@ -89,8 +90,11 @@ def _ensure_daemon(app: App, stack: ExitStack, *, sample: bool) -> bool:
     return True
 
 
-def _through(app: App, url: str) -> Json:
-    """Submit the URL and stay with it to the end; gives the `JobDetail` it ended as."""
+def _through(app: App, url: str, *, stays: bool) -> Json:
+    """Submit the URL and stay with it to the end; gives the `JobDetail` it ended as.
+
+    `stays`: z2d goes on working when this program is interrupted.
+    """
     client = app.client
     if (path := local_file(url)) is not None:
         say(f"Sending {path.name} ...")
@@ -106,7 +110,12 @@ def _through(app: App, url: str) -> Json:
         say(f"{name}: already in the library (job {job['id']}).")
         return _of_duplicate(client, client.job(job["id"]))
     say(f"{name}: {'already under way' if job['deduplicated'] else 'queued'} (job {job['id']}).")
-    return _of_duplicate(client, _follow(app, client, job["id"]))
+    try:
+        return _of_duplicate(client, _follow(app, client, job["id"]))
+    except KeyboardInterrupt:
+        if stays:
+            goes_on([job["id"]])
+        raise
 
 
 def _refused_sample(error: errors.Z2Error) -> int:

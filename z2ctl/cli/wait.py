@@ -10,14 +10,14 @@ import click
 from z2ctl.cli.app import DONE, FAILED, TIMEOUT, App, leave
 from z2ctl.cli.jobs import state_cell, title_cell
 from z2ctl.cli.output import Cell, say
-from z2ctl.cli.parameters import JOB_ID, SECONDS, json_option
+from z2ctl.cli.parameters import SECONDS, a_job, json_option
 from z2ctl.cli.progress import Bars, Lines
 from z2ctl.client import Json
 from z2ctl.text import FINISHED, plural
 
 
 @click.command("wait")
-@click.argument("job_ids", type=JOB_ID, metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", type=a_job, metavar="ID...", nargs=-1, required=True)
 @click.option("--timeout", type=SECONDS, metavar="SECONDS", help="Give up after so long (exit 124).")
 @json_option
 @click.pass_obj
@@ -38,6 +38,9 @@ def wait_for(app: App, job_ids: list[int], timeout: float | None = None) -> list
         except TimeoutError:
             say(f"Not finished after {timeout:g} s: the jobs go on without you.")
             leave(TIMEOUT)
+        except KeyboardInterrupt:
+            goes_on(waiting)
+            raise
     ended = [now[job_id] for job_id in job_ids]
     for job in ended:
         if app.out.as_json:
@@ -47,6 +50,16 @@ def wait_for(app: App, job_ids: list[int], timeout: float | None = None) -> list
         else:
             app.out.fields([job["id"], job["display_status"]])
     return ended
+
+
+def goes_on(job_ids: list[int]) -> None:
+    """Say that an interrupted wait interrupts no job, and how to come back to it or end it."""
+    named = " ".join(str(job_id) for job_id in job_ids) if len(job_ids) <= 5 else "ID..."
+    one = len(job_ids) == 1
+    say(
+        f"{f'Job {named} goes' if one else f'The {len(job_ids)} jobs go'} on: "
+        f"'z2ctl wait {named}' waits again, 'z2ctl cancel {named}' ends {'it' if one else 'them'}."
+    )
 
 
 def _watch(app: App, now: dict[int, Json], waiting: list[int], timeout: float | None) -> dict[int, Json]:
