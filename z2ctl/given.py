@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 # among them is a top-level domain, .mov: its hosts have to be written with their scheme
 FILE_ENDINGS = (
@@ -17,6 +17,8 @@ FILE_ENDINGS = (
     *(".aac", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma"),
     *(".csv", ".json", ".srt", ".txt", ".vtt"),
 )
+WRONG = {"int_parsing": "it should be a whole number", "bool_parsing": "it should be yes or no"}
+"""What the models say of a value at length, for a person."""
 LIST = ("limit", "after", "match")
 """What can be said of a list, beside that it is wanted."""
 
@@ -38,6 +40,8 @@ def read_options(words: Iterable[str]) -> dict[str, Any]:
             raise ValueError(f"There is no option {name!r}; there is {', '.join(JobOptions.model_fields)}.")
         is_list = isinstance(JobOptions.model_fields[name].get_default(call_default_factory=True), list)
         if not mark:  # "audio_only" alone switches it on
+            if bool not in (kind := JobOptions.model_fields[name].annotation, *get_args(kind)):
+                raise ValueError(f"Option {name} wants a value: {name}=...")
             found[name] = True
         else:
             found[name] = [word.strip() for word in value.split(",") if word.strip()] if is_list else value.strip()
@@ -45,7 +49,8 @@ def read_options(words: Iterable[str]) -> dict[str, Any]:
         options = JobOptions.model_validate(found)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ValueError(f"Option {first['loc'][0]}: {first['msg']}.") from None
+        reason = WRONG.get(first["type"]) or first["msg"].replace("Input should be", "it should be", 1)
+        raise ValueError(f"Option {first['loc'][0]}: {reason}.") from None
     return options.model_dump(mode="json", include=set(found))
 
 

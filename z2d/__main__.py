@@ -22,7 +22,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Run everything: API, worker, and a PostgreSQL of its own.")
 @common_flags
 @click.option("--socket", type=click.Path(), metavar="PATH", help="Z2_SOCKET")
 @click.option("--listen", metavar="HOST:PORT", help="Z2_LISTEN; asks for the token of Z2_TOKEN_FILE")
@@ -42,7 +42,7 @@ def worker(config: Path | None, **flags: Any) -> None:
     _run("work", config, flags)
 
 
-@main.command()
+@main.command(short_help="Bring the database to the schema of this version.")
 @click.option("--rehearse", is_flag=True, help="Only try it, on a restored copy of the newest backup.")
 @common_flags
 def migrate(rehearse: bool, config: Path | None, **flags: Any) -> None:

@@ -106,6 +106,8 @@ def test_one_that_refuses_does_not_stop_the_others(daemon: FakeDaemon, z2ctl: Z2
     ended = z2ctl("pause", 1, 2, 99)
     assert (ended.code, ended.out) == (5, "2\tQUEUED\n")
     assert ended.err == "Job 1 has already finished.\nJob 99: There is no job with this id.\n"
+    daemon.refuse["/api/jobs/3/pause"] = errors.JobNotFound("There is no job 3.")
+    assert z2ctl("pause", 3).err == "There is no job 3.\n", "its id is said once"
 
 
 @pytest.mark.parametrize(

@@ -135,12 +135,37 @@ def test_submit_in_pieces_that_the_api_takes(daemon: FakeDaemon, z2ctl: Z2ctl, p
 
 
 @pytest.mark.parametrize(
-    "words", [["submit"], ["submit", "--wait", "--hold", URL], ["submit", "--at", "soon", URL], ["nonsense"]]
+    ("words", "said"),
+    [
+        (["submit"], "No URL given."),
+        (["submit", "--wait", "--hold", URL], "without end"),
+        (["submit", "--at", "soon", URL], "'soon' is no time"),
+        (["submit", ""], "One of the URLs is empty."),
+        (["submit", URL, " "], "One of the URLs is empty."),
+        (["probe", ""], "The URL is empty."),
+        (["submit", "-o", "max_height", URL], "Option max_height wants a value: max_height=..."),
+        (["submit", "-o", "max_height=tall", URL], "Option max_height: it should be a whole number."),
+        (["submit", "-o", "max_height=1", URL], "Option max_height: it should be greater than or equal to 144."),
+        (["show", "abc"], "'abc' is no id of a job"),
+        (["show", "0"], "'0' is no id of a job"),
+        (["cancel", "1", "9" * 20], "is no id of a job: give a number that 'z2ctl list' shows."),
+        (["nonsense"], "No such command 'nonsense'."),
+        (["sbmit", URL], "There is no command 'sbmit'; did you mean 'submit'?"),
+    ],
 )
-def test_usage_errors(z2ctl: Z2ctl, words: list[str]) -> None:
+def test_usage_errors(z2ctl: Z2ctl, words: list[str], said: str) -> None:
     ended = z2ctl(*words)
     assert (ended.code, ended.out) == (2, "")
     assert "Error: " in ended.err
+    assert said in ended.err
+
+
+def test_no_line_of_a_help_page_is_cut(z2ctl: Z2ctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for group in ([], ["queue"], ["cookies"], ["backup"]):
+        commands = z2ctl(*group, "--help").out.partition("Commands:")[2]
+        assert commands
+        assert "..." not in commands
 
 
 @pytest.mark.parametrize("group", ["cookies", "backup"])

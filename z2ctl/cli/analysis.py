@@ -10,13 +10,13 @@ from z2ctl import text
 from z2ctl.cli import many
 from z2ctl.cli.app import App
 from z2ctl.cli.output import Cell, say
-from z2ctl.cli.parameters import JOB_ID, filter_option, json_option
+from z2ctl.cli.parameters import a_job, filter_option, json_option
 from z2ctl.client import Json
 from z2ctl.origin import Facts, analysis_origin
 
 
 @click.command("analyze")
-@click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)
+@click.argument("job_ids", type=a_job, metavar="[ID...]", nargs=-1)
 @filter_option
 @click.option("--language", metavar="CODE", help="Language in which a language model is to write, like de.")
 @click.option(

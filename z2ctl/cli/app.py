@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 daemon not reachable, 4 not found, 5 re
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -115,6 +116,17 @@ class Verbs(click.Group):
         _name_variables(command, f"Z2CTL_{_in_capitals(cmd_name)}")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb of a command line; one that is misspelt is refused with a guess at what was meant."""
+        if args[0] not in VERBS:
+            from difflib import get_close_matches
+
+            if near := get_close_matches(args[0], VERBS, n=1):
+                raise click.UsageError(f"There is no command {args[0]!r}; did you mean {near[0]!r}?", ctx)
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; a reader that went away (`| head`) is no fault."""
         try:
@@ -214,7 +226,8 @@ def exit_code(error: errors.Z2Error) -> int:
 
 def complain(error: errors.Z2Error, *, about: str = "") -> int:
     """Say what a wire error says, on stderr, and give its exit code. `about` goes before it unless it is said there."""
-    say(error.detail if error.detail.startswith(about) else f"{about}: {error.detail}")
+    named = not about or re.search(rf"\b{re.escape(about)}\b", error.detail, re.IGNORECASE)
+    say(error.detail if named else f"{about}: {error.detail}")
     for problem in error.errors:
         say(f"- {problem.get('path', '')}: {problem.get('message', '')}")
     if error.retry_after:

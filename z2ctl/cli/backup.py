@@ -34,7 +34,7 @@ folder_option = click.option(
 )
 
 
-@click.group("backup", context_settings=HELP)
+@click.group("backup", context_settings=HELP, short_help="Make, list, prove and restore backups.")
 @click.pass_obj
 def backup_command(app: App) -> None:
     """Back up the database and what belongs to it, prove backups, restore them.
@@ -109,7 +109,7 @@ def _kept(one: Json) -> str:
     return "listed" if one["media"] == "list" else f"of which {one['files_kept']} kept"
 
 
-@backup_command.command("verify")
+@backup_command.command("verify", short_help="Prove a backup: restore it and compare every table.")
 @click.argument("name", required=False)
 @click.option("--media", is_flag=True, help="Read and compare every file that belongs to it, too.")
 @folder_option

@@ -11,7 +11,7 @@ from z2ctl import text
 from z2ctl.cli.app import App, complain, leave
 from z2ctl.cli.options import read_options
 from z2ctl.cli.output import say
-from z2ctl.cli.parameters import JOB_ID, filter_option, json_option
+from z2ctl.cli.parameters import a_job, filter_option, json_option
 from z2ctl.client import Client, Json
 from z2d.wire import errors
 
@@ -26,7 +26,7 @@ def chosen(*, everything: str = "") -> Callable[[F], F]:
         command = click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")(command)
         if everything:
             command = click.option("--all", "every", is_flag=True, help=everything)(command)
-        return click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)(filter_option(command))
+        return click.argument("job_ids", type=a_job, metavar="[ID...]", nargs=-1)(filter_option(command))
 
     return decorate
 
@@ -69,7 +69,7 @@ def pause_command(app: App, job_ids: tuple[int, ...], condition: str | None, eve
     act(app, "pause", app.client.pause, job_ids, _all(condition, every), dry_run=dry_run)
 
 
-@click.command("resume")
+@click.command("resume", short_help="Let paused jobs go on, and start those that are held.")
 @chosen(everything="Every job that was paused; not those submitted with --hold.")
 @json_option
 @click.pass_obj
@@ -102,8 +102,8 @@ def delete_command(
     act(app, "delete", lambda job_id: client.delete(job_id, files=files), job_ids, condition, dry_run=dry_run, **more)
 
 
-@click.command("restore")
-@click.argument("job_ids", type=JOB_ID, metavar="ID...", nargs=-1, required=True)
+@click.command("restore", short_help="Bring deleted jobs back.")
+@click.argument("job_ids", type=a_job, metavar="ID...", nargs=-1, required=True)
 @json_option
 @click.pass_obj
 def restore_command(app: App, job_ids: tuple[int, ...]) -> None:
@@ -111,8 +111,8 @@ def restore_command(app: App, job_ids: tuple[int, ...]) -> None:
     for_each(app, job_ids, app.client.restore)
 
 
-@click.command("move")
-@click.argument("job_ids", type=JOB_ID, metavar="ID...", nargs=-1, required=True)
+@click.command("move", short_help="Move jobs in the queue: to the front, the end, by one.")
+@click.argument("job_ids", type=a_job, metavar="ID...", nargs=-1, required=True)
 @click.option("--first", "to", flag_value="first", help="Before all others, whatever their priority.")
 @click.option("--last", "to", flag_value="last", help="Behind all others.")
 @click.option("--up", "to", flag_value="up", help="Before the one that is before it.")
@@ -128,8 +128,8 @@ def move_command(app: App, job_ids: tuple[int, ...], to: str | None) -> None:
     for_each(app, order[::-1] if to in ("first", "down") else order, lambda job_id: client.move(job_id, to))
 
 
-@click.command("edit")
-@click.argument("job_ids", type=JOB_ID, metavar="ID...", nargs=-1, required=True)
+@click.command("edit", short_help="Change priority, tags and options of jobs.")
+@click.argument("job_ids", type=a_job, metavar="ID...", nargs=-1, required=True)
 @click.option("--priority", type=click.IntRange(-100, 100), help="Higher runs first.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="The new tags, all of them; may be repeated.")
 @click.option("--no-tags", is_flag=True, help="Take all tags away.")

@@ -12,7 +12,7 @@ from z2ctl.cli.parameters import json_option
 THEMES = ("auto", "dark", "light", "terminal", "terminal-light")
 
 
-@click.command("tui")
+@click.command("tui", short_help="Open the dashboard, as z2ctl alone does on a terminal.")
 @click.option("--theme", type=click.Choice(THEMES), help="Its colours; 'auto' asks the terminal for its background.")
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, for its own selection.")
 @click.option("--read-only", is_flag=True, help="Look, but change nothing.")

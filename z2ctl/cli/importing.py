@@ -22,7 +22,7 @@ from z2d.wire.import_flags import import_flags, passed_on
 STYLES = {"imported": "success", "duplicate": "dim", "rejected": "error"}
 
 
-@click.command("import")
+@click.command("import", short_help="Bring in the job files of the program before z2.")
 @import_flags
 @json_option
 @click.pass_obj

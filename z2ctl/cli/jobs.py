@@ -10,7 +10,7 @@ from z2ctl import text
 from z2ctl.cli.analysis import pairs, show_analyses
 from z2ctl.cli.app import App
 from z2ctl.cli.output import Cell, Column, Page, say
-from z2ctl.cli.parameters import JOB_ID, filter_of, json_option, past
+from z2ctl.cli.parameters import a_job, filter_of, json_option, past
 from z2ctl.cli.publish import publications
 from z2ctl.client import Client, Json
 from z2ctl.origin import analysis_origin, transcript_origin
@@ -163,7 +163,7 @@ def title_cell(job: Json) -> Cell:
 
 
 @click.command("show")
-@click.argument("job_id", type=JOB_ID, metavar="ID")
+@click.argument("job_id", type=a_job, metavar="ID")
 @click.option("--analyses", is_flag=True, help="Only its analyses, also former ones, and how each came about.")
 @click.option("--diff", is_flag=True, help="Only what the last analysis says otherwise than the one before it.")
 @click.option("--with", "other", type=click.IntRange(1), metavar="N", help="With --diff: than analysis N.")

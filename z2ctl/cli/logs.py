@@ -10,7 +10,7 @@ import click
 from z2ctl import text
 from z2ctl.cli.app import App
 from z2ctl.cli.output import line_of, say
-from z2ctl.cli.parameters import JOB_ID, json_option
+from z2ctl.cli.parameters import a_job, json_option
 from z2ctl.cli.progress import Bars, log_cells, log_text, lost
 from z2ctl.client import Client, Json
 
@@ -19,7 +19,7 @@ LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
 @click.command("logs")
-@click.argument("job_id", type=JOB_ID, metavar="ID")
+@click.argument("job_id", type=a_job, metavar="ID")
 @click.option("-f", "--follow", is_flag=True, help="Stay, and print lines as they come, until the job is finished.")
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Lines of this level and above.")
 @click.option("--stage", type=click.Choice(text.STAGES), help="Lines of this stage.")

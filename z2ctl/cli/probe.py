@@ -13,7 +13,7 @@ from z2ctl.cli.playlist import playlist_of, playlist_options
 from z2ctl.client import Json
 
 
-@click.command("probe")
+@click.command("probe", short_help="Look at a URL: title, length, captions; queue nothing.")
 @click.argument("url")
 @click.option("--profile", metavar="NAME", help="With the options of this profile: see 'z2ctl profiles'.")
 @click.option(
@@ -28,6 +28,8 @@ def probe_command(ctx: click.Context, url: str, profile: str | None, options: tu
     Nothing is queued. Exit code 1 when a job of this URL would fail.
     """
     app: App = ctx.obj
+    if not url.strip():
+        raise click.UsageError("The URL is empty.")
     chosen = read_options(options)
     if (playlist := playlist_of(ctx)) is not None:
         chosen["playlist"] = playlist

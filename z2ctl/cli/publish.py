@@ -10,13 +10,13 @@ from z2ctl import text
 from z2ctl.cli import many
 from z2ctl.cli.app import App, complain, leave
 from z2ctl.cli.output import Cell, Column, Page
-from z2ctl.cli.parameters import JOB_ID, filter_option, json_option
+from z2ctl.cli.parameters import a_job, filter_option, json_option
 from z2ctl.client import Json
 from z2d.wire import errors
 
 
 @click.command("publish")
-@click.argument("job_ids", type=JOB_ID, metavar="[ID...]", nargs=-1)
+@click.argument("job_ids", type=a_job, metavar="[ID...]", nargs=-1)
 @filter_option
 @click.option("--failed", is_flag=True, help="Only jobs that could not be sent to the target, or to any.")
 @click.option("--target", metavar="NAME", help="To this target alone: 'library', or one of z2.toml.")

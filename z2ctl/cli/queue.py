@@ -7,7 +7,7 @@ import click
 from z2ctl import lanes, text
 from z2ctl.cli.app import App, complain, leave
 from z2ctl.cli.output import Cell, Column, Page, say
-from z2ctl.cli.parameters import JOB_ID, json_option
+from z2ctl.cli.parameters import a_job, json_option
 from z2ctl.client import Json
 from z2d.wire import errors
 
@@ -57,7 +57,7 @@ def queue_resume(app: App) -> None:
     said(app, app.client.resume_queue())
 
 
-@queue_command.command("slots")
+@queue_command.command("slots", short_help="Set how many jobs run at once.")
 @click.argument("number", metavar="N|default")
 @json_option
 @click.pass_obj
@@ -69,7 +69,7 @@ def queue_slots(app: App, number: str) -> None:
     said(app, app.client.set_queue(slots=_number(number, "default")))
 
 
-@queue_command.command("site-slots")
+@queue_command.command("site-slots", short_help="Set how many jobs of one site run at once.")
 @click.argument("number", metavar="N|any")
 @json_option
 @click.pass_obj
@@ -81,7 +81,7 @@ def queue_site_slots(app: App, number: str) -> None:
     said(app, app.client.set_queue(site_slots=_number(number, "any")))
 
 
-@queue_command.command("lanes")
+@queue_command.command("lanes", short_help="Set how many jobs do the same kind of work at once.")
 @click.argument("places", metavar="[LANE=N|0|closed|default]...", nargs=-1)
 @json_option
 @click.pass_obj
@@ -182,7 +182,7 @@ def show(page: Page, queue: Json) -> None:
 
 
 @click.command("why")
-@click.argument("job_ids", type=JOB_ID, metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", type=a_job, metavar="ID...", nargs=-1, required=True)
 @json_option
 @click.pass_obj
 def why_command(app: App, job_ids: tuple[int, ...]) -> None:

@@ -11,7 +11,7 @@ import click
 
 from z2ctl.cli.app import FAILED, NOT_FOUND, App, leave
 from z2ctl.cli.output import say
-from z2ctl.cli.parameters import JOB_ID, json_option
+from z2ctl.cli.parameters import a_job, json_option
 from z2ctl.client import Json
 from z2ctl.origin import library_folder
 
@@ -20,7 +20,7 @@ OPEN_TIMEOUT_S = 20
 
 
 @click.command("transcript")
-@click.argument("job_id", type=JOB_ID, metavar="ID")
+@click.argument("job_id", type=a_job, metavar="ID")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="txt", show_default=True)
 @json_option
 @click.pass_obj
@@ -33,7 +33,7 @@ def transcript_command(app: App, job_id: int, form: str) -> None:
 
 
 @click.command("path")
-@click.argument("job_id", type=JOB_ID, metavar="ID")
+@click.argument("job_id", type=a_job, metavar="ID")
 @json_option
 @click.pass_obj
 def path_command(app: App, job_id: int) -> None:
@@ -45,8 +45,8 @@ def path_command(app: App, job_id: int) -> None:
         app.out.path(folder)
 
 
-@click.command("open")
-@click.argument("job_id", type=JOB_ID, metavar="ID")
+@click.command("open", short_help="Open a job's library folder in the file manager.")
+@click.argument("job_id", type=a_job, metavar="ID")
 @json_option
 @click.pass_obj
 def open_command(app: App, job_id: int) -> None:

@@ -40,7 +40,7 @@ def completion_command(app: App, shell: str) -> None:
         say(f"To install it: {INSTALL[shell]}")
 
 
-@click.command("version")
+@click.command("version", short_help="Print the versions of z2ctl, z2d and yt-dlp.")
 @json_option
 @click.pass_obj
 def version_command(app: App) -> None:

@@ -15,7 +15,7 @@ from z2ctl.client import Json
 LARGEST_FILE = 512 * 1024
 
 
-@click.command("profiles")
+@click.command("profiles", short_help="List the profiles: sets of options under a name.")
 @json_option
 @click.pass_obj
 def profiles_command(app: App) -> None:
@@ -54,7 +54,11 @@ def _word(value: object) -> str:
     return str(value).lower()
 
 
-@click.group("cookies", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "cookies",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    short_help="Set, list and remove the cookies of sites.",
+)
 def cookies_command() -> None:
     """Cookies of sites: give z2 those of a signed-in browser where a site wants an account.
 
@@ -62,7 +66,7 @@ def cookies_command() -> None:
     """
 
 
-@cookies_command.command("set")
+@cookies_command.command("set", short_help="Keep the cookies in FILE for a site.")
 @click.argument("site")
 @click.argument("file", type=click.File(encoding="utf-8", errors="strict"))
 @json_option
@@ -89,7 +93,7 @@ def cookies_set(app: App, site: str, file: TextIO) -> None:
         say(f"{text.plural(kept['released'], 'job')} that waited for {kept['site']} may try again.")
 
 
-@cookies_command.command("list")
+@cookies_command.command("list", short_help="List the sites that have cookies, and until when.")
 @json_option
 @click.pass_obj
 def cookies_list(app: App) -> None:

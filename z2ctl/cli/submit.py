@@ -66,6 +66,8 @@ def submit_command(
     wanted = list(dict.fromkeys([*with_stdin(urls), *read_urls(file)]))
     if not wanted:
         raise click.UsageError("No URL given.")
+    if not all(url.strip() for url in wanted):
+        raise click.UsageError("One of the URLs is empty.")
     fields: dict[str, Any] = {"priority": priority, "run_after": run_after, "tags": list(tags), "profile": profile}
     fields["options"] = read_options(options)
     if (playlist := playlist_of(ctx)) is not None:

@@ -29,7 +29,7 @@ def backup_flags(command: Command) -> Command:
     return common_flags(command)
 
 
-@click.group()
+@click.group(short_help="Make, list, prove and restore backups.")
 def backup() -> None:
     """Back up the database and what belongs to it, prove backups, restore them."""
 

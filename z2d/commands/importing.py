@@ -12,7 +12,7 @@ from z2d.commands.shared import common_flags, live, show
 from z2d.wire.import_flags import import_flags
 
 
-@click.command("import")
+@click.command("import", short_help="Bring in the job files of the program before z2.")
 @import_flags
 @click.option("--beside", is_flag=True, help="Only where the daemon of this state folder runs; else refuse.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per record and one with the sums, for programs.")
