@@ -293,6 +293,8 @@ class JobTable(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         reason, reason_role = job.next_try(now) or job.at_lane or job.when_resumed(now), "warning"
         if job.status == "FAILED" and job.error:
             reason, reason_role = f"{job.error_stage}: {job.error}" if job.error_stage else job.error, "error"
+            if cells(reason) > max(width // 2, width - cells(job.name) - 2):
+                reason = job.error  # the reason is worth more than the stage in which it came about
         room = width
         if reason:
             least = width // 2 if reason_role == "error" else min(cells(reason), width - 4)
