@@ -150,7 +150,7 @@ async def test_an_old_server_and_missing_programs(world: World) -> None:
 
 async def test_a_full_disk_keeps_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10**9, 10**9, 1000))
-    with pytest.raises(faults.NoRoom, match=r"has 1\.0 kB free"):
+    with pytest.raises(faults.NoRoom, match=r"has 1\.0 KiB free"):
         await world.back_up()
     assert list(world.folder.path.iterdir()) == []
 

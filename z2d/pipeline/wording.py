@@ -4,12 +4,12 @@ from __future__ import annotations
 
 
 def size(count: float) -> str:
-    """Bytes for a person: 999 B, 1.2 MB, 34 GB (powers of ten)."""
-    for unit in ("B", "kB", "MB", "GB"):
+    """Bytes for a person, as z2ctl says them: 999 B, 1.2 MiB, 34 GiB. A file has one size, wherever it is read."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+        count /= 1024
+    return f"{count:.1f} TiB"
 
 
 def duration(seconds: float) -> str:
