@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,16 @@ def test_the_flags_reach_the_dashboard() -> None:
         "read_only": True,
         "plain": True,
     }
+
+
+@pytest.mark.parametrize(("encoding", "ascii_only"), [("latin-1", True), ("utf-8", False)])
+def test_a_terminal_without_utf8_gets_ascii_signs(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, ascii_only: bool
+) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert run(["tui"], neighbour=Neighbour(lambda _find, **options: seen.update(options) or 0)) == 0
+    assert seen["ascii_only"] is ascii_only, "and not a question mark in the place of each sign"
 
 
 def test_without_a_dashboard_the_verbs_say_so() -> None:

@@ -205,7 +205,7 @@ def test_no_mouse_asks_for_no_mouse(socket: Path, tmp_path: Path) -> None:
 
 def test_a_dumb_terminal_gets_lines(socket: Path, tmp_path: Path) -> None:
     with fake_daemon(socket), dashboard_on(socket, (80, 24), home=tmp_path, env={"TERM": "dumb"}) as terminal:
-        terminal.shows("connected to z2d", 20)
+        terminal.shows("each change is a line, Ctrl-C ends", 20)
         terminal.shows("running download: ", 5)
         assert b"\x1b" not in terminal.output
         os.write(terminal.master, b"\x03")

@@ -82,7 +82,6 @@ class App:
         ascii_only: bool,
         neighbour: Neighbour | None = None,
     ) -> None:
-        self.ascii_only = ascii_only
         self.dashboard, self.keys = neighbour or Neighbour()
         self._place = {"url": url, "socket_path": socket_path, "token_file": token_file}
         self.socket_path = socket_path
@@ -209,7 +208,7 @@ def cli(
     if ctx.invoked_subcommand is not None:
         return
     if app.dashboard is not None and sys.stdin.isatty() and sys.stdout.isatty():
-        leave(app.dashboard(lambda: app.endpoint, ascii_only=ascii_only))
+        leave(app.dashboard(lambda: app.endpoint, ascii_only=app.out.ascii_only))
     click.echo(ctx.get_help())
 
 

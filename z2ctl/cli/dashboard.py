@@ -27,7 +27,7 @@ def tui_command(app: App, theme: str | None, no_mouse: bool, read_only: bool, pl
         app.dashboard(
             lambda: app.endpoint,
             theme=theme or "",
-            ascii_only=app.ascii_only,
+            ascii_only=app.out.ascii_only,
             mouse=not no_mouse,
             read_only=read_only,
             plain=plain,

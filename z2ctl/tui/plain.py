@@ -33,7 +33,7 @@ class Lines:
         """One message of the feed."""
         match message:
             case Connected():
-                self._line_is(f"connected to z2d {message.version}")
+                self._line_is(f"connected to z2d {message.version}; each change is a line, Ctrl-C ends")
             case Lost():
                 self._line_is(f"offline: {message.reason}")
             case Refused():
@@ -41,6 +41,8 @@ class Lines:
             case Snapshot():
                 for job in message.jobs:
                     self._job(job)
+                if not self._said:
+                    self._print("nothing runs or waits")
             case JobCame():
                 self._job(message.job)
             case JobMoved():
