@@ -288,7 +288,8 @@ def test_transcript_and_path(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     assert daemon.paths()[-1].endswith("format=srt")
     assert z2ctl("path", 1).out == "/lib/A [1]\n"
     assert rows(z2ctl("path", 1, "--json").out) == [{"id": 1, "path": "/lib/A [1]"}]
-    assert z2ctl("path", 2).code == 4
+    daemon.jobs[2] |= {"status": "COMPLETED", "display_status": "COMPLETED_PARTIAL"}
+    assert z2ctl("path", 2) == (4, "", "Job 2 has nothing in the library: it is done in part.\n")
 
 
 def test_stats_and_version(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:

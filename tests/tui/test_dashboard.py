@@ -11,8 +11,9 @@ from textual.geometry import Size
 from tests.support import eventually
 from tests.tui.conftest import SIZES, Clock, Open, app_of, screen_text, shows, strips_of
 from tests.tui.fake_api import FakeApi, serving
+from z2ctl.tui.paint import width_of
 from z2ctl.tui.screens.dashboard import Dashboard
-from z2ctl.tui.screens.dialogs import Confirm, Help, Menu
+from z2ctl.tui.screens.dialogs import Confirm, Help, Menu, Page
 from z2ctl.tui.settings import Settings
 from z2ctl.tui.widgets.job_table import JobTable
 
@@ -256,6 +257,17 @@ async def test_help_shows_the_keys_as_they_are_bound(fake: FakeApi, dashboard: O
         assert isinstance(pilot.app.screen, Dashboard), "n is free now"
         await pilot.press("f5")
         await shows(pilot, "New job")
+
+
+async def test_help_shows_that_it_has_more_and_cuts_no_words(fake: FakeApi, dashboard: Open) -> None:
+    async with dashboard((80, 24)) as pilot:
+        await pilot.press("question_mark")
+        await shows(pilot, "in the list", "arrows scroll · esc closes")
+        page = pilot.app.screen.query_one(Page)
+        assert page.show_vertical_scrollbar
+        assert (
+            max(sum(width_of([span]) for span in line) for line in page.lines) <= page.scrollable_content_region.width
+        )
 
 
 async def test_the_palette_finds_commands_jobs_and_numbers(fake: FakeApi, dashboard: Open) -> None:

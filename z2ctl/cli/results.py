@@ -9,6 +9,7 @@ import subprocess
 
 import click
 
+from z2ctl import text
 from z2ctl.cli.app import FAILED, NOT_FOUND, App, leave
 from z2ctl.cli.output import say
 from z2ctl.cli.parameters import a_job, json_option
@@ -73,6 +74,6 @@ def folder_of(job: Json) -> str:
     """The library folder; without one the verb ends with the reason."""
     folder = library_folder(job)
     if folder is None:
-        say(f"Job {job['id']} has nothing in the library: it is {str(job.get('display_status')).lower()}.")
+        say(f"Job {job['id']} has nothing in the library: it is {text.look(job.get('display_status')).word}.")
         leave(NOT_FOUND)
     return folder

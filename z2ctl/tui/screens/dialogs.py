@@ -341,7 +341,8 @@ class Help(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The groups, one under the other."""
-        with self.box(self._title):
+        with self.box(self._title) as box:
+            box.border_subtitle = Content("arrows scroll · esc closes")
             yield self.page
 
     def action_move(self, by: int) -> None:
@@ -362,7 +363,7 @@ def _help_lines(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> list
 class Page(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     """Painted lines that scroll."""
 
-    DEFAULT_CSS = "Page { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }"
+    DEFAULT_CSS = "Page { height: auto; max-height: 100%; overflow-y: auto; scrollbar-size-vertical: 1; }"
 
     def __init__(self, lines: Sequence[Sequence[Span]]) -> None:
         super().__init__()
