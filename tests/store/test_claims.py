@@ -96,6 +96,22 @@ async def test_a_stop_costs_no_attempt_and_a_wish_to_cancel_survives_it(db: Data
     assert [(one.attempt, one.result) for one in attempts] == [(1, "SHUTDOWN"), (1, "CANCELLED")]
 
 
+@pytest.mark.parametrize("reason", [WaitReason.SHUTDOWN, WaitReason.QUEUE_PAUSED])
+async def test_what_is_put_down_goes_on_before_what_has_not_begun(db: Database, reason: WaitReason) -> None:
+    first, second, later = await job(db), await job(db), await job(db)
+    who = await worker(db)
+    begun = [await claims.claim(db, who), await claims.claim(db, who)]
+    assert [claim and claim.job_id for claim in begun] == [first.id, second.id]
+    await db.execute("UPDATE jobs SET run_after = run_after - interval '1 hour'")  # they ran for an hour
+    for claim in reversed(begun):
+        assert claim is not None
+        await claims.requeue(db, claim, reason, 0, attempt_used=False)
+    again = [await claims.claim(db, who) for _ in range(3)]
+    assert [claim and claim.job_id for claim in again] == [first.id, second.id, later.id]
+    waited = await db.fetchval("SELECT max(waited_ms) FROM job_attempts WHERE run_token = 2")
+    assert waited < 600_000, "what it ran is no waiting"
+
+
 async def test_the_last_attempt_ends_the_job_with_its_error(db: Database) -> None:
     claim = await claimed(db)
     await db.execute("UPDATE jobs SET max_attempts = 1")

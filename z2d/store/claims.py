@@ -98,7 +98,8 @@ _CLAIM = f"""
         RETURNING j.*
     ), attempt AS (
         INSERT INTO job_attempts (job_id, run_token, attempt, worker_id, waited_ms)
-        SELECT id, run_token, attempt, worker_id, greatest(0, extract(epoch FROM now() - run_after) * 1000)
+        SELECT id, run_token, attempt, worker_id, greatest(0, extract(epoch FROM now() - greatest(run_after, (
+            SELECT max(a.finished_at) FROM job_attempts a WHERE a.job_id = claimed.id))) * 1000)
         FROM claimed
     )
     SELECT id, run_token, attempt, max_attempts, url, site, dedup_key, options, profile, title, forced, tags,
@@ -190,6 +191,7 @@ _END = """
             wait_reason = CASE WHEN v.status <> 'QUEUED' THEN NULL WHEN v.pause THEN 'USER' ELSE nullif($7, 'USER') END,
             run_after = CASE WHEN v.status <> 'QUEUED' THEN j.run_after
                 WHEN v.pause THEN 'infinity'
+                WHEN $7 IN ('SHUTDOWN', 'QUEUE_PAUSED') THEN j.run_after  -- nobody's wish but ours: it keeps its place
                 ELSE clock_timestamp() + make_interval(secs => $8::float8) END,
             due_after = CASE WHEN v.status = 'QUEUED' AND v.pause
                 THEN clock_timestamp() + make_interval(secs => $8::float8) END,
@@ -300,6 +302,9 @@ async def requeue(
     stage: StageName | None = None,
 ) -> JobStatus:
     """Back into the queue, due in `delay_s` seconds; `WaitReason.USER`: because a pause was asked for.
+
+    A job that is put down because the daemon stops or the queue is paused is due as it was, and so before those that
+    had not begun.
 
     The job becomes CANCELLED when that was asked for; waits for its person when a pause is still asked for; and is
     FAILED with the error given when `attempt_used` and this was the last attempt. Raises `LeaseLost`.
