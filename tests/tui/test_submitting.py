@@ -106,7 +106,7 @@ async def test_a_job_on_hold_keeps_the_time_it_was_given(fake: FakeApi, dashboar
         (("down", "down", *"2020-01-01"), "✗ has passed", "at"),
         ((*["down"] * 5, *"x" * 65), "✗ String should have at most 64", "tags"),
         ((*["down"] * 6, *"exec=rm"), "✗ There is no option 'exec'; there is audio_only", "options"),
-        ((*["down"] * 6, *"max_height=1"), "✗ Option max_height: Input should be greater", "options"),
+        ((*["down"] * 6, *"max_height=1"), "✗ Option max_height: it should be greater", "options"),
         (("up", "up", "up", *"0"), "✗ no number from 1 to 1000", "limit"),
         (("up", "up", *"2026-02-30"), "✗ no day: 2026-11-22", "after"),
         (("up", *"("), "✗ should be a regular expression", "match"),
