@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
@@ -160,3 +161,50 @@ async def test_followers_survive_the_loss_of_the_listener(seeded: World) -> None
             seen += seqs([await ws.receive_json(timeout=10)])
         assert seen == list(range(1, last + 1))
         await eventually(lambda: seeded.listener.connected)
+
+
+async def test_followers_who_look_at_the_same_time_look_together(
+    seeded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred readers of one log asked the database three hundred times for each line."""
+    looks = 0
+    look = logs.page
+
+    async def counted(*args: Any, **more: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await look(*args, **more)
+
+    last = await say(seeded.db, 2, 1)
+    async with AsyncExitStack() as open_ones:
+        sockets = [await open_ones.enter_async_context(seeded.unix.ws_connect("/ws/jobs/2/logs")) for _ in range(30)]
+        for socket in sockets:
+            assert (await socket.receive_json(timeout=5))["type"] == "hello"
+            assert seqs([await socket.receive_json(timeout=5)])[-1] == last
+        monkeypatch.setattr(log_feed.logs, "page", counted)
+        await say(seeded.db, 2, 1)
+        for socket in sockets:
+            assert seqs([await socket.receive_json(timeout=5)]) == [last + 1]
+    assert looks < 10
+
+
+async def test_nobody_joins_a_look_that_began_before_the_news(seeded: World) -> None:
+    """It may have seen less than what the news is about."""
+    feed, go_on, begun = log_feed.LogFeed(seeded.db, seeded.bus), asyncio.Event(), 0
+
+    async def look() -> int:
+        nonlocal begun
+        begun += 1
+        mine = begun
+        await go_on.wait()
+        return mine
+
+    early = [asyncio.create_task(feed.together(2, "head", look), name=f"early {n}") for n in range(2)]
+    await eventually(lambda: begun == 1)
+    feed._wake(2)
+    late = asyncio.create_task(feed.together(2, "head", look), name="late")
+    await eventually(lambda: begun == 2)
+    early.pop().cancel()  # one who leaves takes nothing from the others
+    go_on.set()
+    assert (await early[0], await late) == (1, 2)
+    assert not feed._looks

@@ -3,15 +3,18 @@
 The rows are the truth. A follower is a number (the last line it has sent) and reads what comes after it, a page at a
 time; news from the bus only says that looking again is worth while. So history and live lines are the same thing,
 there is no seam at which a line could be lost or doubled, and neither a restart of the daemon nor a lost
-notification matters: a slow look from time to time finds what nobody announced.
+notification matters: a slow look from time to time finds what nobody announced. Followers that look for the same at
+the same time look together: a hundred of them cost the database as much as one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 from z2d.api.queries import LogSocketParams
 from z2d.api.sockets import GONE, Closed, Socket
@@ -25,20 +28,24 @@ from z2d.wire.jobs import FINISHED, JobStatus, LogLine
 PAGE = 500
 MESSAGE_BYTES = 256 * 1024
 LOOK_AGAIN_S = 15.0
-REST_S = 0.02  # lines that come together are sent together
+REST_S = 0.02  # between two looks: lines that come together are sent together
 LAST_WORDS_S = 0.5  # a job's last lines may be committed a moment after its end
 PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 LONGEST_LAG = 10_000  # lines a live client may fall behind
 KEPT_OF_LAG = 1_000
 
+T = TypeVar("T")
+Looks = dict[Hashable, "asyncio.Task[Any]"]
+
 
 class LogFeed:
-    """Tells followers of a job's log when to look again: one subscription for all of them."""
+    """Tells followers of a job's log when to look again, and has them look together: one subscription for all."""
 
     def __init__(self, db: Database, bus: Bus) -> None:
         self.db = db
         self._bus = bus
         self._followers: dict[int, set[asyncio.Event]] = {}
+        self._looks: dict[int, Looks] = {}  # of each job, those that began since the last news of it
 
     async def run(self) -> None:
         """Pass on news from the bus until cancelled."""
@@ -52,7 +59,27 @@ class LogFeed:
                     for job_id in self._followers:
                         self._wake(job_id)
 
+    async def together(self, job_id: int, what: Hashable, look: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `look` finds, or what the same look of another follower finds, if it began since the last news.
+
+        One that began before may have seen less than what the news is about, and there may be no more news.
+        """
+        looks = self._looks.setdefault(job_id, {})
+        if what not in looks:
+            looks[what] = asyncio.create_task(look(), name=f"look at log {job_id}")
+            looks[what].add_done_callback(partial(self._looked, job_id, looks, what))
+        found: T = await asyncio.shield(looks[what])  # whoever leaves, leaves the others their look
+        return found
+
+    def _looked(self, job_id: int, looks: Looks, what: Hashable, look: asyncio.Task[Any]) -> None:
+        del looks[what]
+        if not looks and self._looks.get(job_id) is looks:
+            del self._looks[job_id]
+        if not look.cancelled():
+            look.exception()  # all who waited may be gone
+
     def _wake(self, job_id: int) -> None:
+        self._looks.pop(job_id, None)
         for follower in self._followers.get(job_id, ()):
             follower.set()
 
@@ -83,6 +110,15 @@ class Head:
         return self.status in FINISHED
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of a log as messages; `last`: the seq of its last line, 0 without any; `full`: there may be more."""
+
+    messages: Sequence[str]
+    last: int
+    full: bool
+
+
 class Follower:
     """One client's way through one log. `skipped` is told of lines that it has to fetch later."""
 
@@ -101,6 +137,7 @@ class Follower:
         self._socket = socket
         self._seen = 0  # everything up to here was sent, or is not wanted
         self._live = False  # has been at the end once: from now on falling behind is the client's doing
+        self._looked_at = 0.0  # on the loop's clock
 
     async def run(self) -> None:
         """Send hello, every wanted line, and `end` when the job is over.
@@ -114,6 +151,7 @@ class Follower:
             last_look = head.finished
             while True:
                 news.clear()
+                self._looked_at = asyncio.get_running_loop().time()
                 head = await self._head()
                 await self._send_up_to(head)
                 if head.finished and last_look:
@@ -146,12 +184,14 @@ class Follower:
             await self._say(Gap.model_validate({"from": self._seen + 1, "to": to}))
             self._seen = to
         while self._seen < head.last:
-            found = await self._page(after=self._seen, limit=PAGE)
+            # the head's last is part of what is asked: the page of an older head may know less
+            what = (head.last, self._seen, self._wanted.level, self._wanted.stage)
+            found = await self._feed.together(self._job_id, what, partial(self._messages, self._seen))
             self._socket.lag = head.last - self._seen
-            for text in messages_of(found):
+            for text in found.messages:
                 await self._socket.send(text)
             # a page that is not full has looked at everything that existed when the head was read
-            self._seen = found[-1].seq if len(found) == PAGE else max(head.last, found[-1].seq if found else 0)
+            self._seen = found.last if found.full else max(head.last, found.last)
         self._socket.lag = 0
         self._live = True
 
@@ -161,10 +201,17 @@ class Follower:
                 await news.wait()
         except TimeoutError:
             return
-        await asyncio.sleep(REST_S)
+        await asyncio.sleep(self._looked_at + REST_S - asyncio.get_running_loop().time())
+
+    async def _messages(self, after: int) -> Found:
+        lines = await self._page(after=after, limit=PAGE)
+        return Found(list(messages_of(lines)), lines[-1].seq if lines else 0, len(lines) == PAGE)
 
     async def _head(self) -> Head:
         """What exists now; waits as long as the database is away."""
+        return await self._feed.together(self._job_id, "head", self._look_at_head)
+
+    async def _look_at_head(self) -> Head:
         tries = 0
         while True:
             try:
