@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 URL    ?=
+BAR    ?=
 READY  := $(VENV)/.ready
 TOOLS  := $(VENV)/.tools
 # what is imported is compiled then: all of it at once takes half of the set-up
@@ -63,16 +64,11 @@ docs: $(TOOLS)   ## write the reference pages from the code
 pictures: $(TOOLS) ## draw the pictures of the dashboard
 	@$(BIN)/python -m docs.pictures
 
-bench: $(TOOLS)  ## what z2 costs: the daemon, short jobs, many URLs at once, the log writer, the analysis
-	@$(BIN)/python -m bench.daemon
-	@$(BIN)/python -m bench.jobs
-	@$(BIN)/python -m bench.submit
-	@$(BIN)/python -m bench.logs
-	@$(BIN)/python -m bench.analysis_speed
-	@$(BIN)/python -m bench.segmentation
+bench: $(TOOLS)  ## what z2 costs, held against its bars, into docs/performance.md (8 minutes); BAR=3: of one bar
+	@$(BIN)/python -m bench $(BAR)
 
-bench-scale: $(TOOLS) ## a million jobs against a thousand: submitting, every list, statistics (4 minutes, 2 GB of disk)
-	@$(BIN)/python -m bench.scale
+bench-scale: $(TOOLS) ## the same of the bars that need a million rows (10 minutes, 3 GB of disk); BAR=6: of one bar
+	@$(BIN)/python -m bench --scale $(BAR)
 
 wheel: $(TOOLS)  ## what pip and pipx install, in dist/
 	@rm -f dist/z2-*.whl && $(BIN)/python -m hatchling build -t wheel

@@ -1,4 +1,9 @@
-"""What z2 costs. Each module is a program that prints a table: `python -m bench.NAME`."""
+"""What z2 costs, held against the bars it was designed for: `python -m bench [BAR...]`.
+
+`bars` is the table of what is measured; a module each measures it and gives rows; `rounds` is how that is done fairly,
+`report` the page that says it. Two measure quality and not speed, and print for themselves: `python -m
+bench.segmentation`, `python -m bench.speech`.
+"""
 
 import os
 

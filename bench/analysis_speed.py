@@ -1,27 +1,23 @@
-"""Bar 14: offline analysis of 7,000 words in 1.5 s of one core, and linear to 150,000 words within 1.3x per word.
-
-    .venv/bin/python -m bench.analysis_speed [FIXTURES]
+"""The analysis without a model: 7,000 words, and whether 150,000 cost as much per word (bar 14).
 
 The text is the gold transcripts of the fixtures, one after the other; where that is not enough words it begins again
-with other words in place of the names, so that the vocabulary grows as that of real speech does. Rounds alternate
-between the sizes; times are CPU seconds of one thread, without the import of the libraries, which is given apart.
+with other words in place of the names, so that the vocabulary grows as that of real speech does. Times are seconds of
+processor of one thread, without the import of the libraries.
 """
 
 from __future__ import annotations
 
-import platform
 import re
-import sys
 import time
+from functools import partial
 from pathlib import Path
-from statistics import median
 
+from bench.rounds import Row, interleaved
 from bench.segmentation import FIXTURES, gold_in, read_markdown
 from z2d.analysis import offline
 from z2d.wire.library import Segment
 
-SIZES = (7_000, 20_000, 50_000, 150_000)
-ROUNDS = 5
+TALK, LONG = 7_000, 150_000
 
 
 def speech(folder: Path, words: int) -> list[Segment]:
@@ -48,23 +44,13 @@ def analyse(cues: list[Segment]) -> float:
     return time.process_time() - began
 
 
-def main() -> None:
-    """Print the table."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FIXTURES
-    texts = {size: speech(folder, size) for size in SIZES}
-    first = analyse(texts[SIZES[0]])
-    times: dict[int, list[float]] = {size: [] for size in SIZES}
-    for _ in range(ROUNDS):
-        for size, cues in texts.items():
-            times[size].append(analyse(cues))
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}; {ROUNDS} rounds, medians")
-    print(f"{'words':>8} {'seconds':>9} {'us/word':>9} {'ratio':>7}")
-    base = median(times[SIZES[0]]) / SIZES[0]
-    for size in SIZES:
-        each = median(times[size]) / size
-        print(f"{size:8} {median(times[size]):9.2f} {each * 1e6:9.1f} {each / base:7.2f}")
-    print(f"first run with the import of the libraries: {first:.2f} s")
-
-
-if __name__ == "__main__":
-    main()
+async def analysis() -> list[Row]:
+    """Bar 14."""
+    texts = {size: speech(FIXTURES, size) for size in (TALK, LONG)}
+    analyse(texts[TALK])  # which also imports the libraries
+    found = await interleaved({str(size): partial(analyse, cues) for size, cues in texts.items()}, warm=False)
+    talk, long = found.values()
+    return [
+        Row(14, f"analysis of {TALK:,} words, of one core", talk, "s", "limit", 1.5),
+        Row(14, f"a word of {LONG:,}", long / LONG * 1e6, "us", f"a word of {TALK:,}", talk / TALK * 1e6, most=1.3),
+    ]

@@ -1,24 +1,24 @@
-"""What a short job costs: a clip of 8 s on loopback through all stages, one at a time and many at once.
-
-    python -m bench.jobs [--alone N] [--jobs N] [--slots N]
-
-Starts a daemon of its own in a temporary folder, on its embedded PostgreSQL. Alone: the median time from submission to
-the finished entry. Many: entries per minute.
-"""
+"""What a short job costs: a clip of 8 s on loopback through all stages, one at a time and many at once."""
 
 from __future__ import annotations
 
-import argparse
-import signal
-import statistics
 import time
+from datetime import datetime
 from functools import partial
+from statistics import median
 
-from bench.daemon import moment
-from tests.e2e.harness import Daemon
+from bench.ground import daemon
+from bench.rounds import ROUNDS, Row
 from tests.site import site_in_thread
-from tests.support import eventually_sync, short_tmp
+from tests.support import eventually_sync
 from z2ctl.client import Client
+
+MANY, SLOTS = 20, 2
+
+
+def moment(text: str) -> float:
+    """Seconds of an RFC 3339 time."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def finished(client: Client, job: int) -> bool:
@@ -36,33 +36,18 @@ def alone(client: Client, url: str) -> float:
     return moment(shown["finished_at"]) - moment(shown["created_at"])
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--alone", type=int, default=7)
-    parser.add_argument("--jobs", type=int, default=30)
-    parser.add_argument("--slots", type=int, default=2)
-    wanted = parser.parse_args()
-    with short_tmp() as folder, site_in_thread() as site:
-        daemon = Daemon(folder, Z2_SLOTS=str(wanted.slots))
-        daemon.start()
-        try:
-            client = daemon.client()
-            alone(client, site.url("/file.mp4?first"))
-            times = [alone(client, site.url(f"/file.mp4?alone={number}")) for number in range(wanted.alone)]
-            began = time.perf_counter()
-            urls = [site.url(f"/file.mp4?many={number}") for number in range(wanted.jobs)]
-            jobs = [one["job_id"] for one in client.submit_batch(urls)]
-            for job in jobs:
-                eventually_sync(partial(finished, client, job), 300, every=0.1)
-            took = time.perf_counter() - began
-            stages = client.stats()["stages"]
-        finally:
-            daemon.stop(signal.SIGTERM)
-    print(f"alone, submission to the entry, p50 of {wanted.alone}   {statistics.median(times) * 1000:8.0f} ms")
-    print(f"many, {wanted.slots} slots                             {wanted.jobs / took * 60:8.0f} entries per minute")
-    print("  ".join(f"{name} {each['p50_ms']} ms" for name, each in stages.items()))
-
-
-if __name__ == "__main__":
-    main()
+async def short_jobs() -> list[Row]:
+    """Seconds of one, and how many a minute."""
+    with site_in_thread() as site, daemon(Z2_SLOTS=str(SLOTS)) as z2d:
+        client = z2d.client()
+        alone(client, site.url("/file.mp4?first"))
+        times = [alone(client, site.url(f"/file.mp4?alone={number}")) for number in range(ROUNDS)]
+        began = time.perf_counter()
+        urls = [site.url(f"/file.mp4?many={number}") for number in range(MANY)]
+        for one in client.submit_batch(urls):
+            eventually_sync(partial(finished, client, one["job_id"]), 120, every=0.1)
+        took = time.perf_counter() - began
+    return [
+        Row(0, "a clip of 8 s, submission to the entry in the library", median(times), "s"),
+        Row(0, f"such entries with {SLOTS} slots", MANY / took * 60, "a minute"),
+    ]

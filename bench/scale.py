@@ -1,16 +1,12 @@
-"""What a million jobs cost against a thousand: submitting, every list, statistics, claims (bars 4, 6 and 7).
-
-    python -m bench.scale [--jobs N] [--rounds N]
+"""What a million jobs cost against a thousand: submitting, every list, statistics, the dashboard (bars 4-7, 13).
 
 Two databases on one server, with durable defaults; both hold finished jobs of the same kinds, and some that wait. Each
-round does everything in both, one after the other; a figure is the median of the rounds, a ratio that of two medians.
+round does everything in both, one after the other.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import statistics
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -20,22 +16,30 @@ from typing import Any
 
 import asyncpg
 
-from tests.support import short_tmp
+from bench.ground import daemon, new_database, postgres
+from bench.queueing import idling, jobs_per_s
+from bench.rounds import Row, interleaved, ms_of
+from bench.tui_cost import opened
 from z2d.postgres.server import EmbeddedPostgres
 from z2d.store import reads
 from z2d.store.claims import claim
 from z2d.store.database import Database
 from z2d.store.listing import ListQuery
-from z2d.store.migrations import migrate
 from z2d.store.stats import stats
 from z2d.store.submission import submit
 from z2d.store.upkeep import upkeep
 from z2d.wire import filters
 from z2d.wire.jobs import JobStatus, NewJobFields
 
-FEW = 1000
+FEW, MANY = 1000, 1_000_000
 PIECE = 50_000  # rows of one statement
 WAITING = 200
+REPEATS, ROUNDS = 5, 7
+WRITERS, EACH = 8, 60
+COUNTED = (
+    "the total of a list with filters is counted, up to 10,000; of a thousand jobs there are fewer to count, and often "
+    "less than a page to show"
+)
 _FINISHED = """
     INSERT INTO jobs (url, site, dedup_key, status, outcome, error_class, priority, title, tags, bytes, attempt,
                       created_at, started_at, finished_at)
@@ -57,6 +61,7 @@ _WORKER = """
     INSERT INTO workers (id, installation, hostname, pid, version, capacity, heartbeat_at)
     VALUES ('w', '', '', 1, '', 64, now() + interval '1 day')
 """
+_PLAIN_OFFSET = "SELECT * FROM job_list ORDER BY created_at DESC, id DESC LIMIT 50 OFFSET $1"
 
 
 @dataclass
@@ -64,6 +69,7 @@ class Library:
     """One of the two databases, and how often something was submitted to it."""
 
     db: Database
+    dsn: str
     jobs: int
     submitted: int = 0
 
@@ -91,7 +97,6 @@ class Library:
 
 async def fill(dsn: str, jobs: int) -> None:
     """So many jobs, nearly all of them finished."""
-    await migrate(dsn)
     connection = await asyncpg.connect(dsn)
     try:
         async with Database.open(dsn) as db:
@@ -101,7 +106,6 @@ async def fill(dsn: str, jobs: int) -> None:
                 await connection.execute(_DESCRIBED, first, last, timeout=300)
                 await upkeep(db)  # as the daemon does each minute, and the server soon after that
                 await connection.execute("VACUUM job_counts", timeout=60)
-            await connection.execute(_WAITING, WAITING)
             await upkeep(db)
         await connection.execute("VACUUM ANALYZE", timeout=600)
     finally:
@@ -122,64 +126,104 @@ LISTS = {
 }
 
 
-async def deeds(few: Library, many: Library) -> dict[str, Callable[[Library], Awaitable[Any]]]:
-    """Everything that is compared, by its name."""
+async def deeds(few: Library, many: Library) -> dict[str, tuple[int, float, Callable[[Library], Awaitable[Any]]]]:
+    """Everything that is compared, by its name: the bar, how much dearer it may be, and how it is done."""
     behind = {one.jobs: await one.deep(ListQuery(), 18) for one in (few, many)}
-    found: dict[str, Callable[[Library], Awaitable[Any]]] = {"submit one URL": Library.submit}
+    found: dict[str, tuple[int, float, Callable[[Library], Awaitable[Any]]]] = {}
+    found["submitting one URL"] = 4, 1.2, Library.submit
     for name, query in LISTS.items():
-        found[f"list, {name}"] = partial(Library.page, query=query)
-    found["list, behind 18 pages"] = lambda one: one.page(ListQuery(cursor=behind[one.jobs]))
-    found["list, half of it skipped"] = lambda one: one.page(ListQuery(offset=one.jobs // 2))
-    found["one job in detail"] = lambda one: reads.detail(one.db, one.jobs // 2)
-    found["statistics"] = lambda one: stats(one.db)
-    found["claim the next job"] = Library.claim
+        found[f"list, {name}"] = 6, 1.3, partial(Library.page, query=query)
+    found["list, behind 18 pages"] = 6, 1.3, lambda one: one.page(ListQuery(cursor=behind[one.jobs]))
+    found["one job in detail"] = 6, 1.3, lambda one: reads.detail(one.db, one.jobs // 2)
+    found["statistics"] = 7, 2, lambda one: stats(one.db)
+    found["claiming the next job"] = 5, 1.3, Library.claim
     return found
 
 
-async def timed(deed: Callable[[Library], Awaitable[Any]], library: Library, repeats: int) -> float:
-    """Milliseconds of one of so many in a row."""
+async def million() -> list[Row]:
+    """Bars 4, 6 and 7, and what a million jobs cost of 5 and 13."""
+    rows = []
+    async with postgres() as server, AsyncExitStack() as open_ones:
+        libraries = []
+        for jobs in (FEW, MANY):
+            dsn = await new_database(server, f"of_{jobs}")
+            await fill(dsn, jobs)
+            db = await open_ones.enter_async_context(Database.open(dsn))
+            await db.execute(_WAITING, WAITING)
+            await db.execute(_WORKER)
+            libraries.append(Library(db, dsn, jobs))
+        few, many = libraries
+        for name, (bar, most, deed) in (await deeds(few, many)).items():
+            ways = {str(one.jobs): partial(ms_of, partial(deed, one), REPEATS) for one in libraries}
+            small, large = (await interleaved(ways, rounds=ROUNDS)).values()
+            why = COUNTED if name.startswith("list") else ""
+            rows.append(Row(bar, f"{name}, a million jobs", large, "ms", "a thousand", small, most=most, why=why))
+        rows += [await _offset(many), await _counting(server), await _drained(few, many), *await _opened(few, many)]
+    return rows
+
+
+async def _offset(many: Library) -> Row:
+    """A list by number instead of cursor."""
+    half = many.jobs // 2
+    found = await interleaved({
+        "z2": lambda: ms_of(lambda: many.page(ListQuery(offset=half))),
+        "plain": lambda: ms_of(lambda: many.db.fetch(_PLAIN_OFFSET, half)),
+    })  # fmt: skip
+    return Row(6, f"list, {half:,} jobs skipped", found["z2"], "ms", "plain OFFSET", found["plain"], most=0.4)
+
+
+async def _counting(server: EmbeddedPostgres) -> Row:
+    """What the counts that statistics read cost those who write."""
+    async with AsyncExitStack() as open_ones:
+        dbs = {name: await new_database(server, name) for name in ("counted", "uncounted")}
+        open_dbs = {name: await open_ones.enter_async_context(Database.open(dsn)) for name, dsn in dbs.items()}
+        await open_dbs["uncounted"].execute("ALTER TABLE jobs DISABLE TRIGGER jobs_count")
+        ways = {name: partial(_written, Library(db, dbs[name], 0)) for name, db in open_dbs.items()}
+        found = await interleaved(ways)
+    return Row(7, f"submissions of {WRITERS} writers at once, counted for the statistics", found["counted"], "jobs/s",
+               "not counted", found["uncounted"], least=0.8)  # fmt: skip
+
+
+async def _written(library: Library) -> float:
+    """Submissions a second of so many writers."""
+
+    async def write() -> None:
+        for _ in range(EACH):
+            await library.submit()
+
     began = time.perf_counter()
-    for _ in range(repeats):
-        await deed(library)
-    return (time.perf_counter() - began) * 1000 / repeats
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(WRITERS):
+            tasks.create_task(write(), name=f"writer {number}")
+    return WRITERS * EACH / (time.perf_counter() - began)
 
 
-async def measure(few: Library, many: Library, rounds: int) -> None:
-    """Print a line for each deed."""
-    print(f"{'':28}{few.jobs:>12,} jobs{many.jobs:>12,} jobs    ratio")
-    for name, deed in (await deeds(few, many)).items():
-        times: dict[int, list[float]] = {few.jobs: [], many.jobs: []}
-        for turn in range(rounds + 1):  # the first one warms up
-            for library in (few, many) if turn % 2 else (many, few):
-                took = await timed(deed, library, repeats=5)
-                if turn:
-                    times[library.jobs].append(took)
-        small, large = statistics.median(times[few.jobs]), statistics.median(times[many.jobs])
-        print(f"{name:28}{small:14.2f} ms{large:14.2f} ms{large / small:9.2f}")
+async def _drained(few: Library, many: Library) -> Row:
+    """Jobs through the queue, beside many that are finished. Whatever waited is done after it."""
+    async with AsyncExitStack() as open_ones:
+        ways = {}
+        for one in (few, many):
+            worker = await open_ones.enter_async_context(idling(one.dsn, one.db))
+            ways[str(one.jobs)] = partial(jobs_per_s, one.db, worker)
+        small, large = (await interleaved(ways)).values()
+    return Row(5, "jobs without work through a worker, beside a million finished ones", large, "jobs/s", "a thousand",
+               small, least=0.9)  # fmt: skip
 
 
-async def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--jobs", type=int, default=1_000_000)
-    options.add_argument("--rounds", type=int, default=7)
-    given = options.parse_args()
-    with short_tmp() as folder:
-        async with EmbeddedPostgres(folder / "pg") as server, AsyncExitStack() as open_ones:
-            libraries = []
-            for jobs in (FEW, given.jobs):
-                owner = await asyncpg.connect(server.dsn)
-                await owner.execute(f"CREATE DATABASE of_{jobs}")
-                await owner.close()
-                began = time.perf_counter()
-                await fill(server.dsn_of(f"of_{jobs}"), jobs)
-                db = await open_ones.enter_async_context(Database.open(server.dsn_of(f"of_{jobs}")))
-                await db.execute(_WORKER)
-                size = await db.fetchval("SELECT pg_size_pretty(pg_database_size(current_database()))")
-                print(f"{jobs:,} jobs stored in {time.perf_counter() - began:.0f} s, {size}")
-                libraries.append(Library(db, jobs))
-            few, many = libraries
-            await measure(few, many, given.rounds)
+async def _opened(few: Library, many: Library) -> list[Row]:
+    """The dashboard, in front of a daemon with many jobs."""
+    memory: dict[int, float] = {}
+    with daemon(Z2_DATABASE_URL=few.dsn) as small, daemon(Z2_DATABASE_URL=many.dsn) as large:
 
+        def painted(jobs: int, one: Any) -> float:
+            ms, memory[jobs] = opened(one.socket, "example.org")  # of the jobs drained last
+            return ms
 
-if __name__ == "__main__":
-    asyncio.run(main())
+        ways = {"few": partial(painted, few.jobs, small), "many": partial(painted, many.jobs, large)}
+        found = await interleaved(ways)
+    return [
+        Row(13, "dashboard with a million jobs, to the first on the screen", found["many"], "ms", "a thousand",
+            found["few"], most=1.2),
+        Row(13, "memory of the dashboard with a million jobs", memory[many.jobs], "MiB", "a thousand",
+            memory[few.jobs], most=1.2),
+    ]  # fmt: skip

@@ -1,30 +1,26 @@
-"""How fast the search is over a million cues (bar 15), and what it finds of random phrases.
-
-    python -m bench.search [--cues N] [--queries N] [--rounds N] [--dsn DSN]
+"""How fast the search is over a million cues (bar 15).
 
 Words follow each other as in the English fixtures (a chain of word pairs), so that rare and frequent ones are mixed as
 in speech, and phrases repeat as little as they do there. The bare query is the lookup in the index with the same
-limit, grouped by job and ranked, in one statement. Ratios are of percentiles from interleaved rounds.
+limit, grouped by job and ranked, in one statement.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import random
 import statistics
-import time
 from collections import defaultdict
 from itertools import pairwise
 from typing import Any
 
-from bench.logs import server
+from bench.ground import new_database, postgres
+from bench.rounds import ROUNDS, Row, ms_of
 from tests.store.spoken import transcripts
 from z2d.store.asking import ask
 from z2d.store.database import Database
-from z2d.store.migrations import migrate
 from z2d.store.search import MOST_CUES, SearchQuery, search
 
+CUES, QUERIES = 1_000_000, 60
 CUES_PER_JOB = 1000
 _JOBS = """
     INSERT INTO jobs (url, title) SELECT 'https://example.org/' || n, 'Film ' || n FROM generate_series(1, $1) n
@@ -109,53 +105,29 @@ def queries(kind: str, sample: list[list[str]], count: int, chance: random.Rando
     return found
 
 
-async def timed(work: Any) -> tuple[float, Any]:
-    began = time.perf_counter()
-    answer = await work
-    return (time.perf_counter() - began) * 1000, answer
+async def million() -> list[Row]:
+    """The first half of bar 15."""
+    async with postgres() as server, Database.open(await new_database(server, "cues")) as db:
+        sample = await fill(db, CUES, Speech(seed=1))
+        chance = random.Random(2)
+        kinds = ("phrase of 3", "two words", "one word")
+        return [await _measured(db, kind, queries(kind, sample, QUERIES, chance)) for kind in kinds]
 
 
-async def measure(db: Database, kind: str, lines: list[str], rounds: int) -> None:
+async def _measured(db: Database, kind: str, lines: list[str]) -> Row:
+    """All lines in each round, by the search and by the bare query in turn."""
     whole: list[float] = []
     bare: list[float] = []
-    incomplete = 0
-    for turn in range(rounds):
+    for turn in range(ROUNDS):
         for line in lines:
             async with db.connection() as connection:
                 question = (await ask(connection, line)).of_transcripts
-                for of_bare in (True, False) if turn % 2 else (False, True):  # who comes second finds pages in memory
-                    if of_bare:
-                        bare.append((await timed(connection.fetch(_BARE, question)))[0])
-                    else:
-                        took, page = await timed(search(db, SearchQuery(line)))
-                        whole.append(took)
-                        incomplete += not page.complete
-    cut = [statistics.quantiles(times, n=20) for times in (whole, bare)]
-    print(
-        f"{kind:12} search p50 {cut[0][9]:7.1f} ms, p95 {cut[0][18]:7.1f} ms, longest {max(whole):7.1f}; "
-        f"bare query p50 {cut[1][9]:7.1f} ms, p95 {cut[1][18]:7.1f} ms; ratio of p95 {cut[0][18] / cut[1][18]:.2f} "
-        f"(bar 15: <= 1.5); {incomplete / len(whole):.0%} cut at {MOST_CUES} places"
-    )
-
-
-async def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--cues", type=int, default=1_000_000)
-    options.add_argument("--queries", type=int, default=100)
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--dsn", help="an empty database; it is written to")
-    given = options.parse_args()
-    async with server(given.dsn) as dsn:
-        await migrate(dsn)
-        async with Database.open(dsn) as db:
-            began = time.perf_counter()
-            sample = await fill(db, given.cues, Speech(seed=1))
-            size = await db.fetchval("SELECT pg_size_pretty(pg_total_relation_size('transcript_segments'))")
-            print(f"{given.cues:,} cues stored in {time.perf_counter() - began:.0f} s, {size} with indexes")
-            chance = random.Random(2)
-            for kind in ("phrase of 3", "two words", "one word"):
-                await measure(db, kind, queries(kind, sample, given.queries, chance), given.rounds)
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+                ways: list[Any] = [
+                    (whole, lambda line=line: search(db, SearchQuery(line))),
+                    (bare, lambda question=question, connection=connection: connection.fetch(_BARE, question)),
+                ]
+                for times, way in ways if turn % 2 else reversed(ways):  # who comes second finds pages in memory
+                    times.append(await ms_of(way))
+    p95 = [statistics.quantiles(times, n=20)[18] for times in (whole, bare)]
+    return Row(15, f"search over a million cues, {kind}, p95", p95[0], "ms", "the bare query", p95[1], most=1.5,
+               why="what is found is looked at again to settle where the words begin")  # fmt: skip

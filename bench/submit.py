@@ -1,26 +1,25 @@
-"""Submitting a thousand URLs in one call (at most 5 s): of unknown hosts, of one, of a known site, and mixed.
+"""Submitting a thousand URLs in one call: of unknown hosts, of one, of a known site, and mixed.
 
-    python -m bench.submit [--urls N] [--rounds N]
-
-Starts a daemon of its own in a temporary folder, on its embedded PostgreSQL, with durable defaults, and submits on
-hold, so that nothing runs beside. Names are looked up in 50 ms each, as of a name server far away; in one row never.
-Times are medians; `first` is the first call after the start, which also loads what is known of sites.
+All are submitted on hold, so that nothing runs beside. Names are looked up in 50 ms each, as of a name server far away;
+in one row never.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import signal
-import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from bench.ground import daemon
+from bench.rounds import Row, interleaved
 from tests.e2e.harness import Daemon
 from tests.support import short_tmp
 from z2ctl.client import Client, Endpoint
 
+URLS = 1000
+LIMIT_S = 5.0
 # The daemon under test has this name server. Its children do not: they are started without the environment's modules.
 NAME_SERVER = """
 import os, socket, time
@@ -59,50 +58,32 @@ def hanging(count: int) -> list[str]:
 
 
 CASES: dict[str, Callable[[int], list[str]]] = {
-    "different unknown hosts": hosts,
-    "one unknown host": one_host,
-    "YouTube": youtube,
+    "of different unknown hosts": hosts,
+    "of one unknown host": one_host,
+    "of YouTube": youtube,
     "mixed": mixed,
-    "a name server that hangs": hanging,
+    "with a name server that hangs": hanging,
 }
 
 
-def seconds(daemon: Daemon, urls: list[str], *, dry_run: bool) -> float:
+def seconds(z2d: Daemon, make: Callable[[int], list[str]]) -> float:
+    """Of one call."""
+    urls = make(URLS)
     began = time.perf_counter()
-    results = Client(Endpoint.find(env=daemon.env), timeout=300.0).submit_batch(urls, hold=True, dry_run=dry_run)
+    results = Client(Endpoint.find(env=z2d.env), timeout=60.0).submit_batch(urls, hold=True)
     took = time.perf_counter() - began
     assert len(results) == len(urls)
     return took
 
 
-def with_name_server(folder: Path) -> Daemon:
-    (folder / "modules").mkdir()
-    (folder / "modules" / "sitecustomize.py").write_text(NAME_SERVER)
-    daemon = Daemon(folder, PYTHONPATH=str(folder / "modules"), Z2_ALLOW_PRIVATE_NETWORKS="false")
-    daemon.env["PYTHONDONTWRITEBYTECODE"] = ""
-    return daemon
+def modules(folder: Path) -> str:
+    """A folder with the name server."""
+    (folder / "sitecustomize.py").write_text(NAME_SERVER)
+    return str(folder)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--urls", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=5)
-    wanted = parser.parse_args()
-    with short_tmp() as folder:
-        daemon = with_name_server(folder)
-        daemon.start()
-        try:
-            first = seconds(daemon, hosts(wanted.urls), dry_run=False)
-            print(f"{wanted.urls} URLs in one call            queued    dry run    (first {first:.2f} s)")
-            for name, make in CASES.items():
-                queued, told = [], []
-                for _ in range(wanted.rounds):
-                    queued.append(seconds(daemon, make(wanted.urls), dry_run=False))
-                    told.append(seconds(daemon, make(wanted.urls), dry_run=True))
-                print(f"{name:30} {statistics.median(queued):8.2f} s {statistics.median(told):8.2f} s")
-        finally:
-            daemon.stop(signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    main()
+async def thousand() -> list[Row]:
+    """A row for each kind."""
+    with short_tmp() as folder, daemon(PYTHONPATH=modules(folder), Z2_ALLOW_PRIVATE_NETWORKS="false") as z2d:
+        found = await interleaved({name: partial(seconds, z2d, make) for name, make in CASES.items()}, rounds=3)
+    return [Row(0, f"{URLS} URLs in one call, {name}", took, "s", "limit", LIMIT_S) for name, took in found.items()]

@@ -59,11 +59,15 @@ class Terminal:
                 return
             if not data:
                 return
-            self.times.append((time.monotonic() - self.began, len(data)))
-            self.output += data
-            if _QUESTION.search(data):
-                with contextlib.suppress(OSError):
-                    os.write(self.master, b"\x1b[?62;22c")  # "who are you?": every terminal answers
+            self.take(data)
+
+    def take(self, data: bytes) -> None:
+        """What the program has written."""
+        self.times.append((time.monotonic() - self.began, len(data)))
+        self.output += data
+        if _QUESTION.search(data):
+            with contextlib.suppress(OSError):
+                os.write(self.master, b"\x1b[?62;22c")  # "who are you?": every terminal answers
 
     def press(self, keys: str) -> None:
         os.write(self.master, keys.encode())
