@@ -41,7 +41,7 @@ class Measurement:
     bars: tuple[int, ...]
     where: str
     scale: bool = False
-    within_s: int = 240
+    within_s: int = 400
 
     @property
     def run(self) -> Callable[[], Coroutine[Any, Any, list[Row]]]:

@@ -7,7 +7,7 @@ import time
 from bench.ground import cpu_s, daemon, family
 from bench.rounds import Row
 
-REST_S, IDLE_S = 3.0, 20.0
+REST_S, IDLE_S = 3.0, 12.0
 
 
 async def idle() -> list[Row]:

@@ -97,7 +97,8 @@ class Work:
             return self._called()
 
     def _called(self) -> float:
-        return asked(self._caller, f"{WATCHED_S} {CALLS_PER_S}")[2]
+        figure: float = asked(self._caller, f"{WATCHED_S} {CALLS_PER_S}")[2]
+        return figure
 
     def _is_over(self, job: int) -> bool:
         return bool(self._client.job(job)["finished_at"])

@@ -38,7 +38,7 @@ async def speed() -> list[Row]:
                 )
             rows.append(
                 Row(1, f"lines of a child into the log, {name}", found["z2"], "lines/s", "raw COPY", found["copy"],
-                    least=0.5, why="the lines pass a pipe, are cut, dated and cleaned one by one in Python")
+                    least=0.5, why="to cut, date, clean and pack a line costs 8 us of Python, where raw COPY needs 1")
             )  # fmt: skip
     return rows
 

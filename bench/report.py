@@ -115,15 +115,22 @@ def page(known: Mapping[str, Record]) -> str:
         lines += [_line(cells(row)) for row in rows if row.bar == bar]
         if bar not in measured:
             lines.append(_line((str(bar), what, "", "", "", "", "not measured yet")))
-    notes = [f"- Bar {row.bar}, {row.what}: {row.note}" for row in rows if row.note and row.bar]
-    missed = [f"- Bar {row.bar}, {row.what}: {row.why or 'why is not known.'}" for row in rows if row.holds is False]
+    missed = _said([(row, row.why or "why is not known") for row in rows if row.holds is False])
     lines += ["", "## What is missed", "", *(missed or ["Nothing of what was measured."])]
-    lines += ["", "## What to know of the rows", "", *(notes or ["Nothing."])]
+    lines += ["", "## What to know of the rows", "", *_said([(row, row.note) for row in rows if row.note])]
     beside = [row for row in rows if not row.bar]
     if beside:
         lines += ["", "## What no bar asks", "", _line(HEAD[1:]), _line(["---"] * (len(HEAD) - 1))]
         lines += [_line(cells(row)[1:]) for row in beside]
     return "\n".join(lines) + "\n"
+
+
+def _said(rows: Sequence[tuple[Row, str]]) -> list[str]:
+    """A line for each thing that is said of rows, and of which."""
+    of: dict[tuple[int, str], list[str]] = {}
+    for row, words in rows:
+        of.setdefault((row.bar, words), []).append(row.what)
+    return [f"- {f'Bar {bar}, ' if bar else ''}{'; '.join(what)}: {words}." for (bar, words), what in of.items()]
 
 
 def _line(told: Sequence[str]) -> str:

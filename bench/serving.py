@@ -7,6 +7,7 @@ import json
 import subprocess
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import aiohttp
 
@@ -47,19 +48,19 @@ async def requests() -> list[Row]:
     ]  # fmt: skip
 
 
-def asked(client: subprocess.Popen[str], line: str) -> list[float]:
+def asked(client: subprocess.Popen[str], line: str) -> Any:
     """What `bench.load` says to a line."""
     assert client.stdin is not None
     assert client.stdout is not None
     client.stdin.write(line + "\n")
     client.stdin.flush()
-    answer: list[float] = json.loads(client.stdout.readline())
-    return answer
+    return json.loads(client.stdout.readline())
 
 
 def per_second(client: subprocess.Popen[str]) -> float:
     """Calls a second, as many as will go."""
-    return asked(client, f"{SECONDS}")[0] / SECONDS
+    calls: int = asked(client, f"{SECONDS}")[0]
+    return calls / SECONDS
 
 
 async def crowd() -> list[Row]:

@@ -24,10 +24,27 @@ from z2d.wire.jobs import LogLevel, NewJobFields
 
 SOME, MANY = 100, 450
 SIGN = "tick-"
-TICKS = {SOME: (20, 0.1), MANY: (8, 0.4)}
+TICKS = {SOME: (20, 0.1), MANY: (6, 0.4)}
 """How many lines a round has, and seconds between them: about a thousand messages a second in either case."""
-FILL = 60  # lines of 8,000 characters: more than the kernel and the server keep for a client
+FILL = 45  # lines of 8,000 characters: more than the kernel and the server keep for a client
 DROPPED_S = 20.0
+
+
+class Hearers:
+    """Many clients in a process of their own, and what each has heard."""
+
+    def __init__(self, process: subprocess.Popen[str], clients: int) -> None:
+        self._process = process
+        self.clients = clients
+        self._heard: dict[str, list[float]] = {}
+
+    def of(self, told: dict[str, float]) -> dict[str, list[float]] | None:
+        """When every client has heard each of these lines, once all have heard all; one that comes twice is a fault."""
+        for number, times in asked(self._process, "").items():
+            self._heard.setdefault(number, []).extend(times)
+        assert all(len(times) <= self.clients for times in self._heard.values()), "a client heard a line twice"
+        found = {number: self._heard.get(number, []) for number in told}
+        return found if all(len(times) == self.clients for times in found.values()) else None
 
 
 class Stage:
@@ -42,7 +59,7 @@ class Stage:
     @property
     def path(self) -> str:
         """Where the log is followed."""
-        return f"/ws/jobs/{self._job}/logs"
+        return f"/ws/jobs/{self._job}/logs?tail=0"
 
     async def tell_z2(self, text: str) -> None:
         """Write a line and wait until it is committed."""
@@ -54,26 +71,26 @@ class Stage:
         """Tell the server that knows nothing but to pass it on."""
         await self._db.execute("SELECT pg_notify('bare', $1)", text)
 
-    async def late(self, tell: Callable[[str], Awaitable[None]], hearers: subprocess.Popen[str], clients: int) -> float:
+    async def late(self, tell: Callable[[str], Awaitable[None]], hearers: Hearers) -> float:
         """The 99th percentile of milliseconds from the commit of a line to its arrival at a client."""
-        ticks, pause = TICKS[clients]
+        ticks, pause = TICKS[hearers.clients]
         told: dict[str, float] = {}
         for _ in range(ticks):
             self._number += 1
             await tell(f"{SIGN}{self._number} said")
             told[str(self._number)] = time.monotonic()
             await asyncio.sleep(pause)
-        heard = await eventually(lambda: _all_heard(hearers, told, clients), 30, every=0.2)
+        heard = await eventually(lambda: hearers.of(told), 30, every=0.2)
         return p99([max(0.0, at - told[number]) * 1000 for number, times in heard.items() for at in times])
 
-    async def late_beside(self, hearers: subprocess.Popen[str], *, stalled: bool) -> float:
+    async def late_beside(self, hearers: Hearers, *, stalled: bool) -> float:
         """The same after so much was said that a client which does not read has kept its sender waiting."""
         with ExitStack() as open_ones:
             before = memory_mib(self._pid)
             if stalled:
                 open_ones.enter_context(self.stalled())
             await self.flood()
-            found = await self.late(self.tell_z2, hearers, SOME)
+            found = await self.late(self.tell_z2, hearers)
             if stalled:
                 self.grown = max(self.grown, memory_mib(self._pid) - before)
         return found
@@ -114,24 +131,6 @@ class Stage:
         return self.z2d.process.pid
 
 
-_heard: dict[int, dict[str, list[float]]] = {}
-
-
-def _all_heard(hearers: subprocess.Popen[str], told: dict[str, float], clients: int) -> dict[str, list[float]] | None:
-    """What every client has heard of these lines, once all have heard all; a line that comes twice is a fault."""
-    heard = _heard.setdefault(hearers.pid, {})
-    for number, times in _dict(asked(hearers, "")).items():
-        heard.setdefault(number, []).extend(times)
-    assert all(len(times) <= clients for times in heard.values()), "a client heard a line twice"
-    found = {number: heard.get(number, []) for number in told}
-    return found if all(len(times) == clients for times in found.values()) else None
-
-
-def _dict(answer: object) -> dict[str, list[float]]:
-    assert isinstance(answer, dict)
-    return answer
-
-
 async def fan_out() -> list[Row]:
     """Bar 9."""
     rows = []
@@ -155,7 +154,7 @@ async def _with_some(stage: Stage) -> list[Row]:
             {
                 "alone": lambda: stage.late_beside(hearers, stalled=False),
                 "beside": lambda: stage.late_beside(hearers, stalled=True),
-                "bare": lambda: stage.late(stage.tell_bare, plain, SOME),
+                "bare": lambda: stage.late(stage.tell_bare, plain),
             },
             warm=False,
         )
@@ -173,8 +172,8 @@ async def _with_many(stage: Stage) -> Row:
     with _hearers(stage.z2d.socket, stage.path, MANY) as hearers, _hearers(stage.bare, "/ws", MANY) as plain:
         found = await interleaved(
             {
-                "z2": lambda: stage.late(stage.tell_z2, hearers, MANY),
-                "bare": lambda: stage.late(stage.tell_bare, plain, MANY),
+                "z2": lambda: stage.late(stage.tell_z2, hearers),
+                "bare": lambda: stage.late(stage.tell_bare, plain),
             },
             rounds=ROUNDS,
         )
@@ -191,8 +190,8 @@ def _against_bare(clients: int, z2: float, bare: float) -> Row:
 
 
 @contextmanager
-def _hearers(where: Path, path: str, clients: int) -> Iterator[subprocess.Popen[str]]:
+def _hearers(where: Path, path: str, clients: int) -> Iterator[Hearers]:
     with program("bench.load", "hear", where, path, clients, SIGN) as hearers:
         assert hearers.stdout is not None
         assert hearers.stdout.readline() == "ready\n"
-        yield hearers
+        yield Hearers(hearers, clients)

@@ -26,7 +26,7 @@ QUIET = {
     "two bars at 2 Hz": (("--bars", "2", "--rate", "2"), "", 6_000.0, 3.0),
     "and two log lines a second": (("--bars", "2", "--rate", "2", "--lines", "2"), "jjjj", 20_000.0, 3.0),
 }
-SECONDS, SETTLES_S = 3.0, 2.5
+SECONDS, SETTLES_S = 2.0, 2.5
 SLOW_BYTES_PER_S, PIECES_PER_S = 50_000, 20
 
 
@@ -131,7 +131,7 @@ def _quiet(name: str) -> Iterator[Row]:
         time.sleep(SETTLES_S)
         if not most:
             terminal.quiet(1.5, 30)
-        rate, cpu = terminal.rates(2 * SECONDS)
+        rate, cpu = terminal.rates(3 * SECONDS)
     yield Row(0, f"dashboard, {name}, to the terminal", rate, "B/s", "limit", most)
     yield Row(0, f"dashboard, {name}, of one core", cpu * 100, "%", "limit", share)
 

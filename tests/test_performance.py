@@ -45,7 +45,7 @@ def test_a_missed_bar_says_what_is_known_of_why() -> None:
     row = Row(3, "the start of a job", 9, "ms", "raw", 2, most=2.5, why="a lock")
     page = report.page({"start of a job": report.Record([row], "a machine", "2026-11-28")})
     assert "| 3 | the start of a job | 9 ms | raw 2 ms | 4.50 | <= 2.5x | **missed** |" in page
-    assert "- Bar 3, the start of a job: a lock" in page
+    assert "- Bar 3, the start of a job: a lock." in page
     assert "| 4 | " in page
     assert "not measured yet" in page
 
