@@ -26,7 +26,7 @@ SOME, MANY = 100, 450
 SIGN = "tick-"
 TICKS = {SOME: (20, 0.1), MANY: (6, 0.4)}
 """How many lines a round has, and seconds between them: about a thousand messages a second in either case."""
-FILL = 45  # lines of 8,000 characters: more than the kernel and the server keep for a client
+FILL = 80  # lines of 8,000 characters: more than the kernel and the server keep for a client
 DROPPED_S = 20.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import time
 from contextlib import suppress
@@ -87,6 +88,26 @@ async def test_a_stuck_status_client_is_cut_off(seeded: World, monkeypatch: pyte
     stuck = await stuck_client(seeded.socket, "/ws/jobs/status")
     await eventually(lambda: writers() == 1)
     await eventually(lambda: len(seeded.app[keys.SOCKETS]) == 0, what="the stuck one is gone")
+    stuck.close()
+
+
+async def test_a_client_that_falls_silent_before_its_pipe_is_full_is_let_go(
+    seeded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing more is said, so no message exceeds its time; what the client never took kept the connection open."""
+    monkeypatch.setattr(sockets, "HEARTBEAT_S", 1.0)
+    monkeypatch.setattr(sockets, "FAREWELL_S", 0.1)
+    stuck = await stuck_client(seeded.socket, "/ws/jobs/2/logs")
+    open_ones = seeded.app[keys.SOCKETS]
+    await eventually(lambda: open_ones.of("logs"))
+    pipe = open_ones.of("logs")[0]._request.transport
+    assert pipe is not None
+    while not pipe.get_write_buffer_size():
+        await say(seeded.db, 2, 1, text="z" * 8000)
+    ended = select.poll()
+    ended.register(stuck, select.POLLRDHUP)
+    await eventually(lambda: ended.poll(0), 20, what="the end of the connection")
+    assert not open_ones
     stuck.close()
 
 

@@ -66,12 +66,15 @@ class Socket:
 
     async def close(self, code: int, reason: str = "") -> None:
         """Say goodbye, and hang up whether or not the client listens."""
-        transport = self._request.transport
         with suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(FAREWELL_S):
                 await self._response.close(code=code, message=reason.encode()[:120])
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Wait for nothing more. What the client never took would keep the connection open for ever."""
+        transport = self._request.transport
         if transport is not None and transport.get_write_buffer_size():
-            # it still holds what the client never took: give it a moment, then drop it
             asyncio.get_running_loop().call_later(FAREWELL_S, transport.abort)
 
     def cut(self) -> None:
@@ -139,6 +142,7 @@ class Sockets:
         finally:
             del self._open[socket]
             self.dropped["slow"] += socket.was_slow
+            socket.let_go()
         return response
 
     def skip(self, lines: int) -> None:
