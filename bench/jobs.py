@@ -13,7 +13,7 @@ from tests.site import site_in_thread
 from tests.support import eventually_sync
 from z2ctl.client import Client
 
-MANY, SLOTS = 20, 2
+MANY, SLOTS = 12, 2
 
 
 def moment(text: str) -> float:

@@ -26,7 +26,7 @@ SOME, MANY = 100, 450
 SIGN = "tick-"
 TICKS = {SOME: (20, 0.1), MANY: (6, 0.4)}
 """How many lines a round has, and seconds between them: about a thousand messages a second in either case."""
-FILL = 80  # lines of 8,000 characters: more than the kernel and the server keep for a client
+FILL = 60  # lines of 8,000 characters: more than the kernel and the server keep for a client
 DROPPED_S = 20.0
 
 
@@ -84,12 +84,12 @@ class Stage:
         return p99([max(0.0, at - told[number]) * 1000 for number, times in heard.items() for at in times])
 
     async def late_beside(self, hearers: Hearers, *, stalled: bool) -> float:
-        """The same after so much was said that a client which does not read has kept its sender waiting."""
+        """The same; `stalled`: beside a client that does not read, to which so much was said that its sender waits."""
         with ExitStack() as open_ones:
             before = memory_mib(self._pid)
             if stalled:
                 open_ones.enter_context(self.stalled())
-            await self.flood()
+                await self.flood()
             found = await self.late(self.tell_z2, hearers)
             if stalled:
                 self.grown = max(self.grown, memory_mib(self._pid) - before)
