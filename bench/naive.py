@@ -23,7 +23,7 @@ class Naive(App[None]):
         with VerticalScroll():
             for _ in range(BARS):
                 yield ProgressBar(total=1000)
-        yield RichLog(max_lines=10_000)
+        yield RichLog(max_lines=1000)
 
     def on_mount(self) -> None:
         """Everything moves from now on."""
