@@ -61,3 +61,8 @@ async def test_rounds_alternate_and_give_medians() -> None:
     found = await interleaved({"a": lambda: way("a"), "b": lambda: way("b")}, rounds=3)
     assert turns == ["a", "b", "b", "a"] * 2
     assert found == {"a": 4.0, "b": 3.0}
+
+
+def test_the_page_is_the_same_whatever_was_measured_first() -> None:
+    known = report.read()
+    assert report.page(dict(reversed(known.items()))) == report.page(known)
