@@ -91,7 +91,7 @@ async def latency() -> list[Row]:
     rows = [
         Row(2, f"line to the log socket, p99 at {rate} lines a second, S", found[str(rate)], "ms", "one commit",
             found["commit"], most=5,
-            why="a line waits for the commit before its own, is read back by its follower, and followers rest 20 ms "
+            why="a line waits for the commit before its own, is read back by its follower, and followers rest "
                 "between two looks so that lines which come together are sent together")
         for rate in RATES
     ]  # fmt: skip

@@ -182,9 +182,7 @@ async def _with_many(stage: Stage) -> Row:
 
 def _against_bare(clients: int, z2: float, bare: float) -> Row:
     note = f"z2 takes 500 sockets at once: {clients} stand for the 1,000 that were thought of" if clients > SOME else ""
-    why = (
-        "other processes are told of lines at most 20 times a second, the line is read back, two looks are 20 ms apart"
-    )
+    why = "other processes are told of lines at most 20 times a second, the line is read back, looks are some ms apart"
     return Row(9, f"a committed line to {clients} clients, p99", z2, "ms", "bare serial broadcast", bare, most=2,
                note=note, why=why)  # fmt: skip
 

@@ -28,7 +28,8 @@ from z2d.wire.jobs import FINISHED, JobStatus, LogLine
 PAGE = 500
 MESSAGE_BYTES = 256 * 1024
 LOOK_AGAIN_S = 15.0
-REST_S = 0.02  # between two looks: lines that come together are sent together
+REST_S = 0.02  # at most, between two looks: lines that come together are sent together
+LOOK_SHARE = 0.25  # of the time may go into looking: where it is quick, lines are there sooner
 LAST_WORDS_S = 0.5  # a job's last lines may be committed a moment after its end
 PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 LONGEST_LAG = 10_000  # lines a live client may fall behind
@@ -137,7 +138,7 @@ class Follower:
         self._socket = socket
         self._seen = 0  # everything up to here was sent, or is not wanted
         self._live = False  # has been at the end once: from now on falling behind is the client's doing
-        self._looked_at = 0.0  # on the loop's clock
+        self._look_again_at = 0.0  # on the loop's clock
 
     async def run(self) -> None:
         """Send hello, every wanted line, and `end` when the job is over.
@@ -151,9 +152,11 @@ class Follower:
             last_look = head.finished
             while True:
                 news.clear()
-                self._looked_at = asyncio.get_running_loop().time()
+                begun = asyncio.get_running_loop().time()
                 head = await self._head()
                 await self._send_up_to(head)
+                took = asyncio.get_running_loop().time() - begun
+                self._look_again_at = begun + min(REST_S, took / LOOK_SHARE)
                 if head.finished and last_look:
                     await self._say(End(status=head.status))
                     return
@@ -201,7 +204,7 @@ class Follower:
                 await news.wait()
         except TimeoutError:
             return
-        await asyncio.sleep(self._looked_at + REST_S - asyncio.get_running_loop().time())
+        await asyncio.sleep(self._look_again_at - asyncio.get_running_loop().time())
 
     async def _messages(self, after: int) -> Found:
         lines = await self._page(after=after, limit=PAGE)
