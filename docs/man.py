@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from inspect import cleandoc
 
 import click
 
@@ -85,7 +86,7 @@ def paragraphs(text: str) -> Iterator[str]:
     for block in re.split(r"\n\s*\n", text.strip()):
         lines = block.strip("\n").splitlines()
         if lines and lines[0].strip() == "\b":
-            yield "\n".join([".PP", ".nf", *[roff(line) for line in lines[1:]], ".fi"])
+            yield "\n".join([".PP", ".RS 4", ".nf", *[roff(line) for line in lines[1:]], ".fi", ".RE"])
         else:
             yield ".PP\n" + roff(" ".join(line.strip() for line in lines))
 
@@ -115,7 +116,7 @@ def commands(group: click.Group, path: str, above: click.Context | None = None) 
         own = click.Context(command, info_name=name, parent=context)
         whole = f"{path} {name}"
         yield f".SS {usage(command, own, whole)}"
-        yield from paragraphs(command.help or "")
+        yield from paragraphs(cleandoc(command.help or ""))
         yield from options(command, own)
         if isinstance(command, click.Group):
             yield from commands(command, whole, context)
@@ -129,7 +130,7 @@ def page(name: str, command: click.Group, says: str, rest: dict[str, str]) -> st
         f".SH NAME\n{name} \\- {says}",
         f".SH SYNOPSIS\n{usage(command, context, name)}",
         ".SH DESCRIPTION",
-        *paragraphs(command.help or ""),
+        *paragraphs(cleandoc(command.help or "")),
         ".SH OPTIONS",
         *options(command, context),
         ".SH COMMANDS",

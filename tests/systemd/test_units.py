@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -48,7 +47,7 @@ def test_systemd_finds_nothing_wrong_with_them(tmp_path: Path) -> None:
     for unit in UNITS.glob("z2d*"):
         if unit.suffix in {".service", ".timer"}:
             named = tmp_path / unit.name.replace("@.", "@1.")
-            named.write_text(unit.read_text().replace("ExecStart=z2d", f"ExecStart={sys.executable}"))
+            named.write_text(unit.read_text().replace("ExecStart=z2d", f"ExecStart={shutil.which('true')}"))
             names.append(str(named))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *names],

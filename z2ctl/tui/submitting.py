@@ -83,8 +83,10 @@ class Submitting(Ground):
 
         self.push_screen(Submit(self._asks(), options, text, trouble), answered)
 
-    def ask_many(self, text: str = "", trouble: Sequence[str] = (), options: Options = AS_USUAL) -> None:
-        """The dialog for many URLs."""
+    def ask_many(
+        self, text: str = "", trouble: Sequence[str] = (), options: Options = AS_USUAL, head: str = ""
+    ) -> None:
+        """The dialog for many URLs. `head`: what became of those that are no longer in it."""
         if not trouble and not self.allowed("many"):  # likewise
             return
         from z2ctl.tui.screens.submit import SubmitMany
@@ -93,7 +95,7 @@ class Submitting(Ground):
             if answer:
                 self.run_worker(self._submit_many(*answer), group="submit")
 
-        self.push_screen(SubmitMany(self._asks(), options, text, trouble), answered)
+        self.push_screen(SubmitMany(self._asks(), options, text, trouble, head), answered)
 
     def pasted(self, text: str) -> None:
         """Text pasted where nobody types: the dialog for one URL, or for many."""
@@ -158,14 +160,17 @@ class Submitting(Ground):
             if result.get("result") == "rejected":
                 line = typed.get(str(result.get("url")), str(result.get("url")))
                 bad[line] = str(result.get("detail") or result.get("code"))
-        if results or not trouble:
-            kinds = [str(result.get("result")) for result in results]
-            said = [f"{kinds.count('queued')} queued", f"{words.plural(kinds.count('duplicate'), 'duplicate')}"]
-            self.say(", ".join([*said, f"{len(bad)} refused"] if bad else said), "warning" if bad else "information")
-        if bad or trouble:  # what was taken does not come back: with force it would become a second job
-            reasons = [reason if line in reason else f"{line}: {reason}" for line, reason in bad.items()]
-            again = dict.fromkeys([*bad, *(rest if trouble else ())])
-            self.ask_many("\n".join(again), [*([trouble] if trouble else ()), *reasons], options)
+        kinds = [str(result.get("result")) for result in results]
+        said = f"{kinds.count('queued')} queued, {words.plural(kinds.count('duplicate'), 'duplicate')}"
+        if not bad and not trouble:
+            self.say(said)
+            return
+        # what was taken does not come back: with force it would become a second job
+        reasons = [reason if line in reason else f"{line}: {reason}" for line, reason in bad.items()]
+        again = dict.fromkeys([*bad, *(rest if trouble else ())])
+        head = f"{said}, {len(bad)} refused" if bad else said if results else ""
+        self.clear_notifications()  # they would lie over the reasons
+        self.ask_many("\n".join(again), [*([trouble] if trouble else ()), *reasons], options, head)
 
     async def _sent_all(self, lines: list[str]) -> tuple[dict[str, str], dict[str, str]]:
         """The lines by the addresses they are submitted as, and why some were not taken; files are sent first."""

@@ -281,14 +281,17 @@ def sort_out(lines: Sequence[tuple[int, str]]) -> Lines:
 
 class SubmitMany(Form[tuple[list[str], Options]]):
     """Many URLs and files, one a line. Answers the lines to submit and their options; the daemon's refusals come back
-    with the lines.
+    with the lines, below what became of the others (`head`).
     """
 
     BINDINGS = [Binding("ctrl+s,ctrl+enter,f2", "submit", "Submit", priority=True)]
 
-    def __init__(self, asks: Asks, options: Options, text: str = "", trouble: Sequence[str] = ()) -> None:
+    def __init__(
+        self, asks: Asks, options: Options, text: str = "", trouble: Sequence[str] = (), head: str = ""
+    ) -> None:
         super().__init__(asks, options)
         self._text, self._trouble = text, trouble
+        self._head = head or "One address or file a line; lines that begin with # are passed over."
         self._area = TextArea(text, soft_wrap=False, tab_behavior="focus")
         self._area.cursor_blink = False
         self._rest = Debounce(self, self._look_closer, CHECK_AFTER_S)
@@ -296,7 +299,7 @@ class SubmitMany(Form[tuple[list[str], Options]]):
     def compose(self) -> ComposeResult:
         """The lines and what is said about them."""
         with self.box("New jobs"):
-            yield note("One address or file a line; lines that begin with # are passed over.")
+            yield note(self._head)
             yield self._area
             yield from self.foot("ctrl+s submits · ctrl+t looks at a line · esc closes")
 
