@@ -21,7 +21,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.support import fixture
+from tests.support import end_server, fixture
 
 Body = dict[str, Any]
 _LINE = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
@@ -125,7 +125,7 @@ class FakeModel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._runner is not None
-        await self._runner.cleanup()
+        await end_server(self._runner)
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.json()

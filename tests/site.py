@@ -52,7 +52,7 @@ import pytest
 from aiohttp import web
 
 from tests import site_media
-from tests.support import fixture
+from tests.support import end_server, fixture
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MP4 = {"Content-Type": "video/mp4"}
@@ -114,7 +114,7 @@ class Site:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._runner is not None:
-            await self._runner.cleanup()
+            await end_server(self._runner)
 
     @web.middleware
     async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from aiohttp import web
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT.parent / "shared" / "fixtures"
@@ -114,3 +115,13 @@ def session_of(pid: int) -> int | None:
         return os.getsid(pid)
     except ProcessLookupError:
         return None
+
+
+async def end_server(runner: web.AppRunner) -> None:
+    """End a server of a test, with the connections that it was only just letting in: else nobody closes them."""
+    server = runner.server
+    await runner.cleanup()
+    if server is not None:
+        await asyncio.sleep(0)  # now it knows them
+        await server.shutdown(0)
+        await asyncio.sleep(0)  # now they are closed

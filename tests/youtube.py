@@ -26,6 +26,7 @@ from aiohttp import web
 
 from tests import site_media
 from tests.proxy import Proxy
+from tests.support import end_server
 
 HOSTS = ("*.youtube.com", "youtube.com", "youtu.be", "*.googlevideo.com", "*.ytimg.com", "sponsor.ajay.app")
 SIGNED_IN = {"LOGIN_INFO": "canary-login", "SAPISID": "canary-sapisid", "__Secure-1PSID": "canary-psid"}
@@ -112,7 +113,7 @@ class Youtube:
     ) -> None:
         await self.proxy.__aexit__(kind, error, trace)
         assert self._runner is not None
-        await self._runner.cleanup()
+        await end_server(self._runner)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @web.middleware

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from aiohttp import WSCloseCode, web
 
+from tests.support import end_server
 from z2d.wire import errors
 from z2d.wire.jobs import JobDetail, JobSummary, LogLine
 from z2d.wire.service import Diagnosis
@@ -232,7 +233,7 @@ class FakeDaemon:
     async def _stop(self) -> None:
         assert self._runner is not None
         await self._drop()
-        await self._runner.cleanup()
+        await end_server(self._runner)
         self._runner = None
         self.socket.unlink(missing_ok=True)
 

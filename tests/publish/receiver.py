@@ -11,6 +11,8 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
+from tests.support import end_server
+
 
 @dataclass
 class Post:
@@ -43,7 +45,7 @@ class Receiver:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await end_server(self._runner)
 
     async def _take(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}

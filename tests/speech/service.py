@@ -16,6 +16,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support import end_server
+
 SLOWLY_S = 30
 
 
@@ -58,7 +60,7 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._runner is not None:
-            await self._runner.cleanup()
+            await end_server(self._runner)
 
     async def _transcribe(self, request: web.Request) -> web.StreamResponse:
         fields: dict[str, list[str]] = {}

@@ -18,6 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support import end_server
 from z2d.wire import errors, filters
 
 Json = dict[str, Any]
@@ -672,7 +673,7 @@ async def serving(fake: FakeApi, socket: Path) -> AsyncIterator[FakeApi]:
     finally:
         for each in [*fake.status_sockets, *fake.log_sockets]:
             await each.close(code=1001)
-        await runner.cleanup()
+        await end_server(runner)
         _away(socket)
 
 
