@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import pytest
 from aiohttp import web
 
+from z2d.api.serve import end_listening
+
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT.parent / "shared" / "fixtures"
 OF_THE_TESTS = {"Z2_SNAPSHOTS"}
@@ -118,10 +120,7 @@ def session_of(pid: int) -> int | None:
 
 
 async def end_server(runner: web.AppRunner) -> None:
-    """End a server of a test, with the connections that it was only just letting in: else nobody closes them."""
-    server = runner.server
+    """End a server of a test, with the connections that it was only just letting in."""
+    for site in runner.sites:
+        await end_listening(site._server)  # type: ignore[attr-defined]
     await runner.cleanup()
-    if server is not None:
-        await asyncio.sleep(0)  # now it knows them
-        await server.shutdown(0)
-        await asyncio.sleep(0)  # now they are closed

@@ -50,7 +50,7 @@ async def serve(app: web.Application, sockets: Iterable[socket.socket]) -> Async
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runner.cleanup)
         for bound in sockets:
-            stack.callback((await _listen(app, runner, bound)).close)
+            stack.push_async_callback(end_listening, await _listen(app, runner, bound))
         yield
 
 
@@ -61,3 +61,16 @@ async def _listen(app: web.Application, runner: web.AppRunner, bound: socket.soc
     if bound.family == socket.AF_UNIX:
         return await loop.create_unix_server(enter, sock=bound, backlog=BACKLOG)
     return await loop.create_server(enter, sock=bound, backlog=BACKLOG)
+
+
+async def end_listening(server: asyncio.Server) -> None:
+    """Close a listening place, once those it has accepted just now are known: nobody else would close them.
+
+    From accept to `connection_made` asyncio takes three turns of its loop, and a server that is closed amid them forgets
+    the connection (https://github.com/python/cpython/issues/109564).
+    """
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    server.close()
