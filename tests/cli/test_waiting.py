@@ -76,6 +76,8 @@ def test_wait_outlives_the_daemon(daemon: FakeDaemon, z2ctl: Z2ctl) -> None:
     daemon.jobs = {1: job(1)}
 
     def act() -> None:
+        asked = daemon.paths
+        eventually_sync(lambda: asked().count("/api/jobs/1") == 2, what="the look at the job after the snapshot")
         daemon.stop()
         daemon.jobs[1] = job(1, status="COMPLETED")
         daemon.start()

@@ -6,6 +6,7 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from textual.app import App
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 from textual.strip import Strip
+from textual.widgets import Input, TextArea
 
 from tests.support import eventually, short_tmp
 from tests.tui.fake_api import EPOCH, FakeApi, serving, showcase
@@ -51,14 +53,16 @@ def settle_by_queues(monkeypatch: pytest.MonkeyPatch) -> None:
             await Pilot(app)._wait_for_screen()
 
     async def press_keys(app: App[Any], keys: Iterable[str]) -> None:
-        for key in keys:
+        for key, then in pairwise([*keys, ""]):
+            typed = isinstance(app.focused, Input | TextArea) and len(key) == len(then) == 1
             key = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
             character = key if len(key) == 1 else _sign(key)
             assert app._driver is not None
             event = events.Key(key, character)
             event.set_sender(app)
             app._driver.send_message(event)
-            await settled(app)
+            if not typed:  # a word is typed faster than a screen is laid out
+                await settled(app)
 
     async def pause(pilot: Pilot[Any], delay: float | None = None) -> None:
         if delay:

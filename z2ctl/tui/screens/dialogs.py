@@ -71,6 +71,20 @@ def hint(text: str) -> Static:
     return Static(Content(text), classes="note hint", markup=False)
 
 
+class Words(Static):
+    """Words that change. The same again cost nothing: a layout takes milliseconds, and each key that is typed asks."""
+
+    def __init__(self, **more: str) -> None:
+        super().__init__("", markup=False, **more)
+        self._now = Content()
+
+    def say(self, content: Content) -> None:
+        """Show these words."""
+        if not content.is_same(self._now):
+            self._now = content
+            self.update(content)
+
+
 class Confirm(Dialog[str]):
     """A question whose safe answer has the focus: enter does nothing bad, y does it. Answers "yes", or "also" for the
     further thing that `also` offers.
@@ -272,7 +286,7 @@ class Prompt(Dialog[str]):
         self._about = value
         self._field = Input(value=value, select_on_focus=False)
         self._field.cursor_blink = False
-        self._wrong = Static("", classes="note", markup=False)
+        self._wrong = Words(classes="note")
 
     def compose(self) -> ComposeResult:
         """Words, the line, what is wrong with it."""
@@ -289,7 +303,7 @@ class Prompt(Dialog[str]):
 
     def _say(self, trouble: str) -> None:
         self._trouble, self._about = trouble, self._field.value
-        self._wrong.update(Content.styled(f"✗ {trouble}", "$text-error"))
+        self._wrong.say(Content.styled(f"✗ {trouble}", "$text-error"))
         self._wrong.display = bool(trouble)
 
     @on(Input.Changed)

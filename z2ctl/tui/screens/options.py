@@ -36,7 +36,7 @@ from z2ctl.tui.options import (
     priority_of,
 )
 from z2ctl.tui.paint import Painted, Span, between
-from z2ctl.tui.screens.dialogs import Dialog, hint
+from z2ctl.tui.screens.dialogs import Dialog, Words, hint
 from z2d.wire import errors
 
 Profiles = Callable[[], Awaitable[list[dict[str, Any]]]]
@@ -130,7 +130,7 @@ class OptionsForm(Dialog[Options]):
         self._profiles, self._options, self._clock = profiles, options, clock
         self._about: dict[str, str] = {}
         # kept and not looked up: the profiles may come while the form goes
-        self._beside = {name: Static("", classes="about", markup=False) for name in SAID}
+        self._beside = {name: Words(classes="about") for name in SAID}
 
     def compose(self) -> ComposeResult:
         """The rows."""
@@ -215,7 +215,7 @@ class OptionsForm(Dialog[Options]):
         for name, about in said.items():
             wrong = faults.get(name)
             shown = Content.styled(f"✗ {wrong}", "$text-error") if wrong else Content.styled(about, "dim")
-            self._beside[name].update(shown)
+            self._beside[name].say(shown)
 
     @on(Input.Changed)
     @on(Picker.Turned)

@@ -17,14 +17,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
 from textual.screen import ScreenResultType
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Input, TextArea
 
 from z2ctl import given
 from z2ctl import text as words
 from z2ctl.batches import misfit
 from z2ctl.tui import work
 from z2ctl.tui.options import Options
-from z2ctl.tui.screens.dialogs import Confirm, Dialog, hint, note
+from z2ctl.tui.screens.dialogs import Confirm, Dialog, Words, hint, note
 from z2ctl.tui.screens.options import OptionsForm, Profiles
 from z2ctl.tui.screens.probing import Probing
 from z2ctl.tui.throttle import Debounce
@@ -105,12 +105,12 @@ class Form(Dialog[ScreenResultType]):
         super().__init__()
         self._asks, self.options = asks, options
         # kept and not looked up: an answer of the daemon may come while the form goes
-        self._verdict = Static("", id="verdict", classes="note", markup=False)
-        self._chosen = Static("", id="options", markup=False)
+        self._verdict = Words(id="verdict", classes="note")
+        self._chosen = Words(id="options")
 
     def say(self, text: str, colour: str = "") -> None:
         """Other words about what is typed."""
-        self._verdict.update(coloured(text, colour))
+        self._verdict.say(coloured(text, colour))
 
     def foot(self, keys: str) -> ComposeResult:
         """The last lines of both: the words, the options, the keys."""
@@ -122,7 +122,7 @@ class Form(Dialog[ScreenResultType]):
     def _say_options(self) -> None:
         said = f"options: {self.options.words()}"
         colour = "dim" if self.options == Options() else "$text-accent"
-        self._chosen.update(Content.assemble((said, colour), (" · ctrl+o", "dim")))
+        self._chosen.say(Content.assemble((said, colour), (" · ctrl+o", "dim")))
 
     def look(self) -> None:
         """Look at what is typed."""
