@@ -66,8 +66,8 @@ async def _listen(app: web.Application, runner: web.AppRunner, bound: socket.soc
 async def end_listening(server: asyncio.Server) -> None:
     """Close a listening place, once those it has accepted just now are known: nobody else would close them.
 
-    From accept to `connection_made` asyncio takes three turns of its loop, and a server that is closed amid them forgets
-    the connection (https://github.com/python/cpython/issues/109564).
+    From accept to `connection_made` asyncio takes three turns of its loop, and a server that is closed amid them
+    forgets the connection (https://github.com/python/cpython/issues/109564).
     """
     for listening in server.sockets:
         asyncio.get_running_loop().remove_reader(listening)
