@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 
+from tests.conftest import TEMPLATE
 from z2d.postgres.server import EmbeddedPostgres
 from z2d.store import claims, known, log_writer, logs, reads, stages
 from z2d.store.database import Database
 from z2d.store.listing import ListQuery, cursor_of, page_sql
-from z2d.store.migrations import migrate
 from z2d.wire.jobs import JobStatus, StageName
 
 from .making import claimed
 
+pytestmark = pytest.mark.xdist_group("plans")
 FILL = """
     INSERT INTO workers (id, installation, hostname, pid, version, capacity) VALUES ('w', '', '', 1, '', 2);
     INSERT INTO jobs (url, site, dedup_key, status, outcome, finished_at, priority, title, tags, created_at)
@@ -43,20 +44,26 @@ FILL = """
 """
 
 
-@pytest.fixture(scope="module")
-def full_dsn(pg_server: EmbeddedPostgres) -> str:
-    """A database with 20,000 jobs and 50,000 lines, for all tests of this file."""
+def filled(server: EmbeddedPostgres, name: str, *texts: str) -> str:
+    """A database with these rows, for all tests of a file (which are a group, so that it is made once)."""
 
     async def fill() -> str:
-        for dsn, text in (("postgres", "CREATE DATABASE z2_full"), ("z2_full", FILL)):
-            if text is FILL:
-                await migrate(pg_server.dsn_of(dsn))
-            connection = await asyncpg.connect(pg_server.dsn_of(dsn))
+        for dsn, text in (
+            ("postgres", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"),
+            *((name, text) for text in texts),
+        ):
+            connection = await asyncpg.connect(server.dsn_of(dsn))
             await connection.execute(text, timeout=60)
             await connection.close()
-        return pg_server.dsn_of("z2_full")
+        return server.dsn_of(name)
 
     return asyncio.run(fill())
+
+
+@pytest.fixture(scope="module")
+def full_dsn(pg_server: EmbeddedPostgres) -> str:
+    """20,000 jobs and 50,000 lines."""
+    return filled(pg_server, "z2_full", FILL)
 
 
 @pytest.fixture

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.store.test_plans import indexes, plan_of, scanned
+from tests.store.test_plans import filled, indexes, plan_of, scanned
+from z2d.postgres.server import EmbeddedPostgres
 from z2d.store import asking, search
 from z2d.store.asking import Asked
-from z2d.store.database import Database
 from z2d.store.search import SearchQuery
 from z2d.wire.filters import parse
 
+pytestmark = pytest.mark.xdist_group("search plans")
 FILL = """
     INSERT INTO jobs (url, site) SELECT 'https://example.org/' || n, 'site' FROM generate_series(1, 4000) n;
     INSERT INTO job_metadata (job_id, extractor, source_id, media_key, media_key_at, webpage_url, title, language)
@@ -28,12 +30,16 @@ FILL = """
 ASKED = Asked({"english": "'word77'", "simple": "'word77'"}, frozenset({"english"}))
 
 
+@pytest.fixture(scope="module")
+def full_dsn(pg_server: EmbeddedPostgres) -> str:
+    """40,000 cues."""
+    return filled(pg_server, "z2_full_search", FILL, "VACUUM ANALYZE")
+
+
 @pytest.fixture
-async def full(db: Database, dsn: str) -> Any:
-    """A connection to a database with 40,000 cues."""
-    connection = await asyncpg.connect(dsn)
-    await connection.execute(FILL, timeout=60)
-    await connection.execute("VACUUM ANALYZE", timeout=60)
+async def full(full_dsn: str) -> AsyncIterator[Any]:
+    """A connection to it."""
+    connection = await asyncpg.connect(full_dsn)
     yield connection
     await connection.close()
 
