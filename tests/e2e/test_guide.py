@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.blocks import blocks
 from tests.e2e.harness import Daemon
 from tests.e2e.test_curl import free_port
@@ -31,6 +33,7 @@ def by_curl(env: dict[str, str], site: Site) -> str:
     ).stdout
 
 
+@pytest.mark.slow
 def test_the_client_of_the_guide_does_what_the_guide_says(daemon: Daemon, site: Site) -> None:
     port = free_port()
     daemon.start(Z2_LISTEN=f"127.0.0.1:{port}")

@@ -15,7 +15,7 @@ POINTS = [
     pytest.param("metadata", "done", marks=pytest.mark.slow),
     ("download", "mid"),
     pytest.param("audio", "start", marks=pytest.mark.slow),
-    ("transcript", "start"),
+    pytest.param("transcript", "start", marks=pytest.mark.slow),
     pytest.param("analysis", "done", marks=pytest.mark.slow),
     ("publishing", "done"),
 ]

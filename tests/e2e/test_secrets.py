@@ -27,6 +27,7 @@ def command_lines() -> Iterator[bytes]:
                 continue
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_secrets_are_used_and_never_told(daemon: Daemon) -> None:
     del daemon.env["Z2_ALLOW_PRIVATE_NETWORKS"]

@@ -16,6 +16,7 @@ def feed(site: Site, *items: str) -> str:
     return site.url(f"/list.rss?{urlencode([('item', item) for item in items])}")
 
 
+@pytest.mark.slow
 def test_a_look_a_list_and_a_file(daemon: Daemon, site: Site) -> None:
     daemon.start()
     url = feed(site, "/speech", "/status/410", "/speech?again")

@@ -178,7 +178,7 @@ async def test_it_is_warm_before_the_first_job_and_serves_many_at_once(
 
 @pytest.mark.parametrize("victims", [slice(None), slice(-1, None)])  # with its leash, and alone
 async def test_a_warm_program_that_was_killed_costs_no_job(job: Job, site: Site, victims: slice) -> None:
-    for _ in range(3):
+    for _ in range(2):
         await job.extract(site.url("/file.mp4"))
         for pid in sorted(marked(job.yt._children._installation))[victims]:
             os.kill(pid, signal.SIGKILL)
