@@ -56,13 +56,14 @@ async def test_a_scheduled_and_a_held_job(world: World) -> None:
 
 async def test_a_batch_answers_for_each_url_in_order(world: World) -> None:
     await queue(world.db, URL)
-    urls = [URL, "https://media.example/2", "file:///x", "https://media.example/2", "http://127.0.0.1/"]
+    urls = [URL, "https://media.example/2", "file:///x", "https://media.example/2", "http://127.0.0.1/", "", "x" * 4097]
     expected = [
         ("duplicate", 1, None),
         ("queued", None, None),
         ("rejected", None, "url_scheme"),
         ("duplicate", None, None),
         ("rejected", None, "url_private_address"),
+        *[("rejected", None, "url_scheme")] * 2,
     ]
     status, said = await world.call("POST", "/api/jobs/batch", json={"urls": urls, "dry_run": True})
     assert status == 200
@@ -72,7 +73,10 @@ async def test_a_batch_answers_for_each_url_in_order(world: World) -> None:
         _, said = await world.call(
             "POST", "/api/jobs/batch", json={"urls": urls, "force": False}, headers={"Idempotency-Key": "b"}
         )
-    assert [one["result"] for one in said["results"]] == ["duplicate", "duplicate", "rejected", "duplicate", "rejected"]
+    assert [one["result"] for one in said["results"]] == [
+        *["duplicate", "duplicate", "rejected", "duplicate"],
+        *["rejected"] * 3,
+    ]
     assert [one["url"] for one in said["results"]] == urls
     assert await world.db.fetchval("SELECT count(*) FROM jobs") == 2
 

@@ -177,7 +177,7 @@ class NewJob(NewJobFields):
 class NewBatch(NewJobFields):
     """Body of `POST /api/jobs/batch`."""
 
-    urls: list[UrlText] = Field(min_length=1, max_length=1000)
+    urls: list[str] = Field(min_length=1, max_length=1000, description="Each is judged by itself, an empty one too")
     dry_run: bool = Field(False, description="Say what would happen; queue nothing")
 
 
