@@ -122,9 +122,9 @@ def test_the_schema_travels_with_the_package() -> None:
     [
         ("z2ctl.__main__", {"aiohttp", "asyncio", "textual", "rich", "pydantic", "yt_dlp", "asyncpg"}),
         ("z2d.wire.errors", {"pydantic", "aiohttp"}),
-        ("z2d.__main__", {"aiohttp", "yt_dlp", "scipy", "numpy"}),
-        ("z2d.daemon", {"yt_dlp", "scipy", "numpy"}),
-        ("z2d.daemon.serve", {"yt_dlp", "scipy", "numpy", "apprise", "obstore", "requests"}),
+        ("z2d.__main__", {"aiohttp", "yt_dlp", "numpy"}),
+        ("z2d.daemon", {"yt_dlp", "numpy"}),
+        ("z2d.daemon.serve", {"yt_dlp", "numpy", "apprise", "obstore", "requests"}),
         ("z2d.media.leash", {"asyncio", "pydantic", "yt_dlp"}),
     ],
 )

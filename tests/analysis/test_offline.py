@@ -278,7 +278,7 @@ def test_the_child_writes_what_the_function_returns(tmp_path: Path) -> None:
     done = child(str(source), str(target))
     assert (done.returncode, done.stderr) == (0, "")
     made = Analysis.model_validate_json(target.read_bytes())
-    assert made.provenance is not None and made.provenance.tools["scipy"] and made.duration_ms is not None
+    assert made.provenance is not None and made.provenance.tools["numpy"] and made.duration_ms is not None
     assert made.model_copy(update={"provenance": None, "duration_ms": None}) == analyse_request(request)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.json", "out.json"]
 
@@ -296,6 +296,6 @@ def test_the_child_says_in_one_line_what_is_wrong(tmp_path: Path, content: str |
 
 
 def test_the_verifier_and_the_models_need_no_numeric_library() -> None:
-    code = "import sys, z2d.analysis.verify, z2d.analysis.models; print(bool({'numpy', 'scipy'} & set(sys.modules)))"
+    code = "import sys, z2d.analysis.verify, z2d.analysis.models; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "False"

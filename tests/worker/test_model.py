@@ -55,7 +55,7 @@ async def test_what_a_model_says_is_stored_with_its_origin_and_cost(
     assert (found.backend, found.model, found.prompt_version) == ("openai-compatible", "fake-1", "1")
     came = found.provenance
     assert came.endpoint == model.url and came.prompt_hash and came.machine and came.z2 and came.python
-    assert {"aiohttp", "scipy"} <= set(came.tools)
+    assert {"aiohttp", "numpy"} <= set(came.tools)
     assert came.use == ModelUse(calls=1, prompt_tokens=1000, completion_tokens=100, cost=0.0014)
     assert found.duration_ms is not None
     used = {one.stage.value: one.tools for one in job.stages}

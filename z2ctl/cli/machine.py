@@ -165,9 +165,9 @@ def postgresql_check() -> Check:
 
 def analysis_check() -> Check:
     """Whether the offline analysis has its library."""
-    if find_spec("scipy"):
-        return Check("analysis", "ok", f"offline, scipy {metadata.version('scipy')}")
-    return Check("analysis", "wrong", "scipy is missing", STANDALONE)
+    if find_spec("numpy"):
+        return Check("analysis", "ok", f"offline, numpy {metadata.version('numpy')}")
+    return Check("analysis", "wrong", "numpy is missing", STANDALONE)
 
 
 def speech_check() -> Check:

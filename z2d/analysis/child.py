@@ -1,6 +1,6 @@
 """The analysis as a program: `python -m z2d.analysis.child REQUEST.json ANSWER.json`.
 
-It runs apart so that numpy and scipy never live in the daemon, so that no wait for a language model is the
+It runs apart so that numpy never lives in the daemon, so that no wait for a language model is the
 daemon's, and so that it can be limited and killed. It opens nothing but its two files, and where the request names a
 language model, the file with its key, the folder of kept answers and that one endpoint. What happens on the way it
 says in JSON lines on stdout. Exit codes: 0 done, 1 with one line on stderr that says what is wrong.
@@ -31,11 +31,11 @@ def main(argv: list[str]) -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     try:
-        import scipy.sparse  # noqa: F401  half a minute into the work is too late to find that out
+        import numpy  # noqa: F401  half a minute into the work is too late to find that out
 
         from z2d.analysis.models import AnalysisRequest
     except ModuleNotFoundError as why:
-        return _refuse(f"offline analysis needs scipy: install z2[standalone] ({why})")
+        return _refuse(f"offline analysis needs numpy: install z2[standalone] ({why})")
     source, target = Path(argv[0]), Path(argv[1])
     try:
         request = AnalysisRequest.model_validate_json(source.read_bytes())

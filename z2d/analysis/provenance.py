@@ -10,7 +10,7 @@ from z2d.analysis.llm import prompt
 from z2d.analysis.models import LanguageModel
 from z2d.wire.library import ModelUse, Provenance
 
-_OFFLINE_TOOLS = ("scipy", "numpy")
+_OFFLINE_TOOLS = ("numpy",)
 _ENDPOINT_TOOLS = ("aiohttp",)
 
 

@@ -74,8 +74,8 @@ def hint(text: str) -> Static:
 class Words(Static):
     """Words that change. The same again cost nothing: a layout takes milliseconds, and each key that is typed asks."""
 
-    def __init__(self, **more: str) -> None:
-        super().__init__("", markup=False, **more)
+    def __init__(self, node_id: str | None = None, classes: str | None = None) -> None:
+        super().__init__("", id=node_id, classes=classes, markup=False)
         self._now = Content()
 
     def say(self, content: Content) -> None:

@@ -105,8 +105,8 @@ class Form(Dialog[ScreenResultType]):
         super().__init__()
         self._asks, self.options = asks, options
         # kept and not looked up: an answer of the daemon may come while the form goes
-        self._verdict = Words(id="verdict", classes="note")
-        self._chosen = Words(id="options")
+        self._verdict = Words("verdict", "note")
+        self._chosen = Words("options")
 
     def say(self, text: str, colour: str = "") -> None:
         """Other words about what is typed."""
