@@ -6,7 +6,8 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,18 @@ LONGEST_FILE = 420
 LONGEST_FUNCTION = 70
 
 
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+@cache
+def rooms() -> dict[str, ast.Module]:
+    """Every module, by its path in the repository."""
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+
+
+def nodes(spared: Iterable[str] = (), within: tuple[str, ...] = ("",)) -> Iterator[tuple[str, ast.AST]]:
+    """Every node of the rooms `within`, but of those that are `spared` (both: how paths begin), and where it stands."""
+    for name, tree in rooms().items():
+        if name.startswith(within) and not name.startswith(tuple(spared)):
+            for node in ast.walk(tree):
+                yield f"{name}:{getattr(node, 'lineno', 0)}", node
 
 
 def strings_of(tree: ast.AST) -> Iterator[ast.Constant]:
@@ -45,43 +56,43 @@ def strings_of(tree: ast.AST) -> Iterator[ast.Constant]:
             yield node
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_sql_stands_only_in_the_store(path: Path) -> None:
-    if name_of(path).startswith(SQL_ROOMS):
-        return
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = [f"{name_of(path)}:{node.lineno}" for node in strings_of(tree) if SQL.search(str(node.value))]
+def test_sql_stands_only_in_the_store() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in rooms().items()
+        if not name.startswith(SQL_ROOMS)
+        for node in strings_of(tree)
+        if SQL.search(str(node.value))
+    ]
     assert not found, f"SQL outside schema.sql and z2d/store: {found}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_rooms_stay_small(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= LONGEST_FILE, f"{name_of(path)} has {text.count(chr(10))} lines: split the room"
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert length <= LONGEST_FUNCTION, f"{name_of(path)}:{node.lineno} {node.name} has {length} lines"
+def test_rooms_stay_small() -> None:
+    lengths = {path.relative_to(ROOT): path.read_text(encoding="utf-8").count("\n") for path in SOURCES}
+    long = [f"{name} has {lines} lines" for name, lines in lengths.items() if lines > LONGEST_FILE]
+    long += [
+        f"{where} {node.name} has {lines} lines"
+        for where, node in nodes()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
+    ]
+    assert not long, f"to be split: {long}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_everything_is_caught_only_around_a_job_and_in_the_middleware(path: Path) -> None:
-    if name_of(path).startswith(BROAD_ROOMS):
-        return
+def test_everything_is_caught_only_around_a_job_and_in_the_middleware() -> None:
     broad = [
-        f"{name_of(path)}:{node.lineno}"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        where
+        for where, node in nodes(spared=BROAD_ROOMS)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
     ]
     assert not broad, f"catches everything: {broad}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_every_task_has_a_name(path: Path) -> None:
+def test_every_task_has_a_name() -> None:
     unnamed = [
-        f"{name_of(path)}:{node.lineno}"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        where
+        for where, node in nodes()
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "create_task"
@@ -90,14 +101,11 @@ def test_every_task_has_a_name(path: Path) -> None:
     assert not unnamed, f"tasks without a name: {unnamed}"
 
 
-@pytest.mark.parametrize("path", [one for one in SOURCES if name_of(one).startswith(DEAF_TO_THE_CLOCK)], ids=name_of)
-def test_work_goes_by_the_database_s_clock_or_by_none(path: Path) -> None:
+def test_work_goes_by_the_database_s_clock_or_by_none() -> None:
     """The clock of a machine may jump by a day: leases, waits and durations must not notice."""
-    if name_of(path) in TIMES_FOR_PEOPLE:
-        return
     asked = [
-        f"{name_of(path)}:{node.lineno}"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        where
+        for where, node in nodes(spared=TIMES_FOR_PEOPLE, within=DEAF_TO_THE_CLOCK)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and (node.value.id, node.attr)
