@@ -18,7 +18,7 @@ from z2ctl import oneshot
 from z2d.wire import errors, places
 
 Json = dict[str, Any]
-TIMEOUT_S = 15.0
+TIMEOUT_S = 30.0  # the first submission loads yt-dlp, perhaps on a small and busy machine
 PROBE_TIMEOUT_S = 90.0
 UPLOAD_TIMEOUT_S = 120.0
 """For each piece that is sent, and for the answer at the end, when the file is written through to the disk."""

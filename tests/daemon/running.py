@@ -45,7 +45,7 @@ class Z2d:
         eventually_sync(lambda: text in self.words() or self.process.poll() is not None, within, what=repr(text))
         assert text in self.words(), f"z2d ended with {self.process.returncode}: {self.words()}"
 
-    def ends(self, within: float = 30.0) -> int:
+    def ends(self, within: float = READY_S) -> int:
         """Wait for its end; the exit code."""
         return self.process.wait(within)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.daemon.running import z2d
+from tests.daemon.running import READY_S, z2d
 from tests.support import eventually, eventually_sync, short_tmp
 from z2d.postgres import processes
 from z2d.postgres.server import EmbeddedPostgres
@@ -160,7 +160,7 @@ async def test_a_database_that_is_away_at_the_start_is_waited_for(folder: Path) 
     await server.start()
     await server.stop()
     with z2d(folder, "serve", Z2_DATABASE_URL=server.dsn) as own:
-        await eventually(lambda: own.words().count("trying again in") >= 2, 20, what="two tries")
+        await eventually(lambda: own.words().count("trying again in") >= 2, READY_S, what="two tries")
         assert own.process.poll() is None
         lines = own.words().splitlines()
         assert len(lines) < 5
