@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from aiohttp import web
@@ -104,7 +105,9 @@ def create_app(
     app[keys.HUB] = StatusHub(db, bus, app[keys.STATS], now=now)
     app[keys.LOG_FEED] = LogFeed(db, bus)
     app[keys.SOCKETS] = sockets
-    app[keys.DOCUMENT] = json.dumps(document(table, versions.version)).encode("ascii")
+    # made when somebody first asks for it: that takes as long as all the rest of a start, and few ever ask. Not in a
+    # thread: it builds wire models, and so may whatever else is asked at that moment
+    app[keys.DOCUMENT] = cache(lambda: json.dumps(document(table, versions.version)).encode("ascii"))
     _add_routes(app, table)
     app.on_response_prepare.append(middleware.harden)
     app.on_shutdown.append(_close_sockets)
