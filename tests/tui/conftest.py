@@ -14,6 +14,8 @@ import pytest
 from textual import events
 from textual._context import visible_screen_stack
 from textual.app import App
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 from textual.strip import Strip
@@ -72,6 +74,23 @@ def settle_by_queues(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(App, "_press_keys", press_keys)
     monkeypatch.setattr(Pilot, "pause", pause)
+
+
+@pytest.fixture(autouse=True)
+def styles_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every app has the same style sheets: to parse them was a seventh of what a test of the dashboard cost."""
+
+    def parse(sheet: Stylesheet, css: str, *more: Any, **named: Any) -> list[RuleSet]:
+        key = (css, *more, *named.items(), frozenset(sheet._variables.items()))
+        if key not in _parsed:
+            _parsed[key] = _parse_rules(sheet, css, *more, **named)
+        return _parsed[key]
+
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parse)
+
+
+_parse_rules = Stylesheet._parse_rules
+_parsed: dict[Any, list[RuleSet]] = {}
 
 
 def _sign(key: str) -> str | None:

@@ -107,7 +107,8 @@ def create_app(
     app[keys.SOCKETS] = sockets
     # made when somebody first asks for it: that takes as long as all the rest of a start, and few ever ask. Not in a
     # thread: it builds wire models, and so may whatever else is asked at that moment
-    app[keys.DOCUMENT] = cache(lambda: json.dumps(document(table, versions.version)).encode("ascii"))
+    contract: Callable[[], bytes] = cache(lambda: json.dumps(document(table, versions.version)).encode("ascii"))
+    app[keys.DOCUMENT] = contract
     _add_routes(app, table)
     app.on_response_prepare.append(middleware.harden)
     app.on_shutdown.append(_close_sockets)
