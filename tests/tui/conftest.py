@@ -31,12 +31,15 @@ from z2ctl.tui.widgets.job_table import JobTable
 
 ROUNDS = 3
 """A key passes the app, the screen and the widget, each with a queue of its own."""
-SIZES = [
+LAYOUTS = [
     pytest.param((60, 15), marks=pytest.mark.slow),
     (80, 24),
     (120, 40),
     pytest.param((200, 60), marks=pytest.mark.slow),
 ]
+"""For what the size changes."""
+SIZES = [(80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in ((60, 15), (120, 40), (200, 60)))]
+"""For what is the same at every size."""
 Open = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
 
 

@@ -9,7 +9,7 @@ from textual.events import Resize
 from textual.geometry import Size
 
 from tests.support import eventually
-from tests.tui.conftest import SIZES, Clock, Open, app_of, screen_text, shows, strips_of
+from tests.tui.conftest import LAYOUTS, Clock, Open, app_of, screen_text, shows, strips_of
 from tests.tui.fake_api import FakeApi, serving
 from z2ctl.tui.paint import width_of
 from z2ctl.tui.screens.dashboard import Dashboard
@@ -18,7 +18,7 @@ from z2ctl.tui.settings import Settings
 from z2ctl.tui.widgets.job_table import JobTable
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", LAYOUTS)
 async def test_it_shows_the_jobs_at_every_size(fake: FakeApi, dashboard: Open, size: tuple[int, int]) -> None:
     async with dashboard(size) as pilot:
         below = ("debug+",) if size[1] >= 30 else ()
@@ -172,7 +172,7 @@ async def test_sorting_by_menu_by_reverse_and_by_the_header(fake: FakeApi, dashb
     async with dashboard((120, 40)) as pilot:
         window = app_of(pilot).state.window
         await pilot.press("s")
-        assert isinstance(pilot.app.screen, Menu)
+        await eventually(lambda: isinstance(pilot.app.screen, Menu))
         await pilot.press("t", "enter")
         await eventually(lambda: window.rows and window.rows[0].title.startswith("CppCon"))
         await shows(pilot, "TITLE ▲")
@@ -249,7 +249,7 @@ async def test_read_only_refuses_with_the_reason(fake: FakeApi, dashboard: Open)
 async def test_help_shows_the_keys_as_they_are_bound(fake: FakeApi, dashboard: Open) -> None:
     async with dashboard((120, 40), wishes=Settings(keys={"list.new": "f5"})) as pilot:
         await pilot.press("question_mark")
-        assert isinstance(pilot.app.screen, Help)
+        await eventually(lambda: isinstance(pilot.app.screen, Help))
         text = await shows(pilot, "Submit a URL", "in the list")
         line = next(line for line in text.split("\n") if "Submit a URL" in line)
         assert "f5" in line

@@ -183,7 +183,7 @@ async def test_the_queue_as_a_whole(fake: FakeApi, dashboard: Open) -> None:
         await pilot.press("enter")
         await eventually(lambda: isinstance(pilot.app.screen, Detail))
         await pilot.press("escape")
-        assert isinstance(pilot.app.screen, Queue)
+        await eventually(lambda: isinstance(pilot.app.screen, Queue))
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, Dashboard)
 
@@ -254,7 +254,7 @@ async def test_a_search_leads_to_the_second(fake: FakeApi, dashboard: Open) -> N
         assert isinstance(screen, Detail)
         await eventually(lambda: screen.texts["transcript"].view.line_text().startswith("14:46"))
         await pilot.press("escape")
-        assert isinstance(pilot.app.screen, Search)
+        await eventually(lambda: isinstance(pilot.app.screen, Search))
         await pilot.press("escape", "escape")
         assert isinstance(pilot.app.screen, Dashboard)
 

@@ -49,7 +49,7 @@ async def test_slips_are_said_while_typing_and_nothing_is_sent(fake: FakeApi, da
         await pilot.press("n", *"notaurl")
         await shows(pilot, "✗ Not a URL: it must start with http:// or https://")
         await pilot.press("enter")
-        assert isinstance(pilot.app.screen, Submit)
+        await eventually(lambda: isinstance(pilot.app.screen, Submit))
         assert not any(call.startswith("POST /api/jobs") for call in fake.calls)
 
 
@@ -110,7 +110,7 @@ async def test_quitting_asks_only_when_something_would_be_lost(fake: FakeApi, da
         await pilot.press("N", *"abc", "ctrl+q")
         await shows(pilot, "What is typed here would be lost.")
         await pilot.press("enter")
-        assert isinstance(pilot.app.screen, SubmitMany)
+        await eventually(lambda: isinstance(pilot.app.screen, SubmitMany))
         await pilot.press("ctrl+q", "y")
         await eventually(lambda: pilot.app.return_value == 0)
 
@@ -143,7 +143,7 @@ async def test_every_tab_of_a_job(fake: FakeApi, dashboard: Open, size: tuple[in
             await pilot.press(key)
             await shows(pilot, words)
         await pilot.press("escape")
-        assert isinstance(pilot.app.screen, Dashboard)
+        await eventually(lambda: isinstance(pilot.app.screen, Dashboard))
 
 
 async def test_a_key_passage_leads_to_its_second(fake: FakeApi, dashboard: Open) -> None:
@@ -173,7 +173,7 @@ async def test_the_transcript_is_searched_and_jumped_in(fake: FakeApi, dashboard
         await pilot.press("slash", *"number 299", "enter")
         await shows(pilot, "Sentence number 299", "1/1")
         await pilot.press("escape", "escape")
-        assert isinstance(pilot.app.screen, Dashboard)
+        await eventually(lambda: isinstance(pilot.app.screen, Dashboard))
 
 
 async def test_a_transcript_that_is_not_there_says_why(fake: FakeApi, dashboard: Open) -> None:
@@ -263,7 +263,7 @@ async def test_the_full_log_saves_and_copies(
     monkeypatch.delenv("TMUX", raising=False)
     async with dashboard((80, 24)) as pilot:
         await pilot.press("j", "j", "j", "L")
-        assert isinstance(pilot.app.screen, LogScreen)
+        await eventually(lambda: isinstance(pilot.app.screen, LogScreen))
         await shows(pilot, "segment 00:12:08.2")
         await pilot.press("y")
         await shows(pilot, "Copied the line")
@@ -275,6 +275,9 @@ async def test_the_full_log_saves_and_copies(
         await shows(pilot, "Written:")
         assert (tmp_path / "out.log").read_text().count("\n") == 70
         await pilot.press("W")
+        await eventually(
+            lambda: isinstance(pilot.app.focused, Input), what="the line for the name, after the log is read"
+        )
         pilot.app.screen.query_one(Input).value = str(tmp_path / "out.log")
         await pilot.press("enter")
         await shows(pilot, "✗", "is there already, and nothing is written over")

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support import eventually
-from tests.tui.conftest import SIZES, Clock, Open, app_of, screen_text, shows, table_of
+from tests.tui.conftest import LAYOUTS, SIZES, Clock, Open, app_of, screen_text, shows, table_of
 from tests.tui.fake_api import EPOCH, FakeApi, Json, at
 from z2ctl.tui.messages import Snapshot
 from z2ctl.tui.paint import Painted
@@ -44,7 +44,7 @@ def row(box: ActiveJobs, y: int) -> str:
     return ActiveJobs.render_line(box, y).text
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", LAYOUTS)
 async def test_the_list_says_which_attempt_comes_when(
     fake: FakeApi, dashboard: Open, clock: Clock, size: tuple[int, int]
 ) -> None:

@@ -189,9 +189,19 @@ SHOTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "shot, size", [pytest.param(shot, size, id=f"{shot.name}-{size[0]}") for shot in SHOTS for size in shot.sizes]
-)
+AT_ALL_SIZES = {"list", "job-running", "submit-many"}
+"""Those that are laid out otherwise at other sizes; of the others one size is enough for the quick run."""
+
+
+def shots() -> Iterator[Any]:
+    for shot in SHOTS:
+        first = SMALL if SMALL in shot.sizes else shot.sizes[0]
+        for size in shot.sizes:
+            slow = size != first and shot.name not in AT_ALL_SIZES
+            yield pytest.param(shot, size, id=f"{shot.name}-{size[0]}", marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize("shot, size", shots())
 async def test_it_looks_as_before(small: FakeApi, dashboard: Open, shot: Shot, size: tuple[int, int]) -> None:
     if shot.before:
         shot.before(small)

@@ -227,7 +227,7 @@ async def test_a_file_of_this_machine_is_sent(
         line.value = "./none.mp4"
         await shows(pilot, "✗ There is no file ./none.mp4.")
         await pilot.press("enter")
-        assert isinstance(pilot.app.screen, Submit)
+        await eventually(lambda: isinstance(pilot.app.screen, Submit))
         line.value = "my clip.mp4"
         await shows(pilot, "✓ a file of this machine, 2.0 KiB: enter sends it")
         await pilot.press("ctrl+t")
@@ -361,7 +361,7 @@ async def test_a_look_before_anything_is_queued(fake: FakeApi, dashboard: Open, 
         options = {"audio_only": True}
         assert fake.probes == [{"url": fake.jobs[17]["url"], "profile": "lectures", "options": options}]
         await pilot.press("down", "down", "pagedown", "escape")
-        assert isinstance(pilot.app.screen, Submit)
+        await eventually(lambda: isinstance(pilot.app.screen, Submit))
         assert pilot.app.screen.query_one(Input).value == fake.jobs[17]["url"]
         await pilot.press("escape", "ctrl+t")
         await shows(pilot, "The address to look at")
@@ -396,7 +396,7 @@ async def test_a_look_waits_is_given_up_and_says_what_went_wrong(fake: FakeApi, 
         await pilot.press("ctrl+t")
         await shows(pilot, "✗ refused by the test")
         await pilot.press("enter")
-        assert isinstance(pilot.app.screen, SubmitMany)
+        await eventually(lambda: isinstance(pilot.app.screen, SubmitMany))
 
 
 async def test_a_look_at_a_list_says_what_would_become_of_its_entries(fake: FakeApi, dashboard: Open) -> None:
@@ -428,7 +428,7 @@ async def test_a_profile_with_a_hostile_name_is_only_words(fake: FakeApi, dashbo
         await pilot.press("right", "enter")
         await shows(pilot, "options: profile xxx")
         await pilot.press("escape")
-        assert isinstance(pilot.app.screen, Dashboard)
+        await eventually(lambda: isinstance(pilot.app.screen, Dashboard))
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ async def test_every_target_with_its_state(fake: FakeApi, dashboard: Open, size:
             await pilot.press("pageup")
         await shows(pilot, "⊘ attic", "no longer in z2.toml")
         await pilot.press("escape")
-        assert isinstance(pilot.app.screen, Dashboard)
+        await eventually(lambda: isinstance(pilot.app.screen, Dashboard))
 
 
 async def test_what_failed_leads_to_the_verb_that_sends_it_again(
