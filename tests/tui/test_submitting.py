@@ -97,32 +97,34 @@ async def test_a_job_on_hold_keeps_the_time_it_was_given(fake: FakeApi, dashboar
         await shows(pilot, "Once resumed", "not before 2026-11-22")
 
 
-@pytest.mark.parametrize(
-    "keys, said, at",
-    [
-        (("down", "backspace", *"101"), "✗ no number from -100 to 100", "priority"),
-        (("down", "backspace", *"x"), "✗ no number from -100 to 100", "priority"),
-        (("down", "down", *"soon"), "✗ no time: 23:00, 2h, 2026-11-22 23:00", "at"),
-        (("down", "down", *"2020-01-01"), "✗ has passed", "at"),
-        ((*["down"] * 5, *"x" * 65), "✗ String should have at most 64", "tags"),
-        ((*["down"] * 6, *"exec=rm"), "✗ There is no option 'exec'; there is audio_only", "options"),
-        ((*["down"] * 6, *"max_height=1"), "✗ Option max_height: it should be greater", "options"),
-        (("up", "up", "up", *"0"), "✗ no number from 1 to 1000", "limit"),
-        (("up", "up", *"2026-02-30"), "✗ no day: 2026-11-22", "after"),
-        (("up", *"("), "✗ should be a regular expression", "match"),
-    ],
+SLIPS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("down", "backspace", *"101"), "✗ no number from -100 to 100", "priority"),
+    (("down", "backspace", *"x"), "✗ no number from -100 to 100", "priority"),
+    (("down", "down", *"soon"), "✗ no time: 23:00, 2h, 2026-11-22 23:00", "at"),
+    (("down", "down", *"2020-01-01"), "✗ has passed", "at"),
+    ((*["down"] * 5, *"x" * 65), "✗ String should have at most 64", "tags"),
+    ((*["down"] * 6, *"exec=rm"), "✗ There is no option 'exec'; there is audio_only", "options"),
+    ((*["down"] * 6, *"max_height=1"), "✗ Option max_height: it should be greater", "options"),
+    (("up", "up", "up", *"0"), "✗ no number from 1 to 1000", "limit"),
+    (("up", "up", *"2026-02-30"), "✗ no day: 2026-11-22", "after"),
+    (("up", *"("), "✗ should be a regular expression", "match"),
 )
-async def test_a_slip_is_said_at_its_field_and_nothing_is_taken(
-    fake: FakeApi, dashboard: Open, keys: tuple[str, ...], said: str, at: str
-) -> None:
+"""Keys, what is said, and the field where it is said."""
+
+
+async def test_a_slip_is_said_at_its_field_and_nothing_is_taken(fake: FakeApi, dashboard: Open) -> None:
     async with dashboard((80, 24)) as pilot:
-        await pilot.press("n", "ctrl+o", *keys)
-        await shows(pilot, said)
-        await pilot.press("enter")
-        assert fields_of(pilot).focused is fields_of(pilot).query_one(f"#{at}")
-        await pilot.press("escape")
-        await shows(pilot, "options: default")
-        assert isinstance(pilot.app.screen, Submit)
+        await pilot.press("n")
+        for keys, said, at in SLIPS:
+            await pilot.press("ctrl+o")
+            await eventually(lambda: isinstance(pilot.app.screen, OptionsForm))
+            await pilot.press(*keys)
+            await shows(pilot, said)
+            await pilot.press("enter")
+            assert fields_of(pilot).focused is fields_of(pilot).query_one(f"#{at}")
+            await pilot.press("escape")
+            await eventually(lambda: isinstance(pilot.app.screen, Submit))
+            await shows(pilot, "options: default")
 
 
 async def test_what_is_typed_stays_and_a_refusal_keeps_the_options(fake: FakeApi, dashboard: Open) -> None:
