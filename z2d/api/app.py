@@ -105,8 +105,7 @@ def create_app(
     app[keys.HUB] = StatusHub(db, bus, app[keys.STATS], now=now)
     app[keys.LOG_FEED] = LogFeed(db, bus)
     app[keys.SOCKETS] = sockets
-    # made when somebody first asks for it: that takes as long as all the rest of a start, and few ever ask. Not in a
-    # thread: it builds wire models, and so may whatever else is asked at that moment
+    # made when somebody first asks for it: that takes as long as all the rest of a start, and few ever ask
     contract: Callable[[], bytes] = cache(lambda: json.dumps(document(table, versions.version)).encode("ascii"))
     app[keys.DOCUMENT] = contract
     _add_routes(app, table)

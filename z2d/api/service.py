@@ -45,7 +45,7 @@ async def diagnosis(request: web.Request, query: NoQuery) -> web.Response:
 async def docs(request: web.Request, query: NoQuery) -> web.Response:
     """This contract as a page to read: every call with its parameters, examples and errors."""
     return web.Response(
-        text=await asyncio.to_thread(_page, request.app[DOCUMENT]()),
+        text=await asyncio.to_thread(lambda: _page(request.app[DOCUMENT]())),
         content_type="text/html",
         headers={"Content-Security-Policy": POLICY},
     )
@@ -58,4 +58,4 @@ def _page(contract: bytes) -> str:
 
 async def document(request: web.Request, query: NoQuery) -> web.Response:
     """This contract as an OpenAPI 3.1 document."""
-    return web.Response(body=request.app[DOCUMENT](), content_type="application/json")
+    return web.Response(body=await asyncio.to_thread(request.app[DOCUMENT]), content_type="application/json")

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Pla
 class Wire(BaseModel):
     """A value that crosses the wire. Frozen: events are shared between sockets and never edited."""
 
-    # most processes use few of the models: the others are never built
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null", defer_build=True)
+    # built when they are defined: threads use them too, and two that build one model at once get in each other's way
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
 
 
 def _rfc3339(at: datetime) -> str:
