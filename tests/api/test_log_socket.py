@@ -62,18 +62,19 @@ async def test_an_unknown_job_has_a_close_code_of_its_own(seeded: World) -> None
             assert (frame.type, frame.data) == (aiohttp.WSMsgType.CLOSE, 4404)
 
 
-async def test_live_lines_and_the_end_of_a_running_job(seeded: World) -> None:
+async def test_live_lines_and_the_end_of_a_running_job(seeded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_feed, "LAST_WORDS_S", 30.0)  # the last words wake it
     await say(seeded.db, 2, 3)
     async with seeded.unix.ws_connect("/ws/jobs/2/logs") as ws:
-        assert (await ws.receive_json(timeout=5))["type"] == "hello"
-        seen = seqs([await ws.receive_json(timeout=5)])
+        assert (await ws.receive_json(timeout=20))["type"] == "hello"
+        seen = seqs([await ws.receive_json(timeout=20)])
         last = await say(seeded.db, 2, 2)
         while seen[-1] < last:
-            seen += seqs([await ws.receive_json(timeout=5)])
+            seen += seqs([await ws.receive_json(timeout=20)])
         await seeded.db.execute("UPDATE jobs SET cancel_requested_at = now() WHERE id = 2")
         await seeded.db.execute("UPDATE jobs SET status = 'CANCELLED' WHERE id = 2")
         last = await say(seeded.db, 2, 1, text="last words after the end")
-        while (message := await ws.receive_json(timeout=5))["type"] != "end":
+        while (message := await ws.receive_json(timeout=20))["type"] != "end":
             seen += seqs([message])
         assert seen == list(range(1, last + 1))
         assert message["status"] == "CANCELLED"
