@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -75,7 +76,7 @@ class Youtube:
         self.segments: list[Json] = []
         """What the marks of sponsored passages are."""
         self.proxy = Proxy({})
-        self._folder = Path(tempfile.mkdtemp(prefix="z2-tube-"))
+        self._folder = Path(certificates().name)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -84,7 +85,6 @@ class Youtube:
         return self._folder / "ca.pem"
 
     async def __aenter__(self) -> Youtube:
-        make_certificates(self._folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._folder / "leaf.pem", self._folder / "leaf.key")
         app = web.Application(middlewares=[self._count])
@@ -114,7 +114,6 @@ class Youtube:
         await self.proxy.__aexit__(kind, error, trace)
         assert self._runner is not None
         await end_server(self._runner)
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     @web.middleware
     async def _count(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -340,6 +339,14 @@ def configuration() -> str:
 def page(*scripts: str) -> web.Response:
     body = "".join(f"<script>{script}</script>" for script in scripts)
     return web.Response(text=f"<!doctype html><html><body>{body}</body></html>", content_type="text/html")
+
+
+@lru_cache(maxsize=1)
+def certificates() -> tempfile.TemporaryDirectory[str]:
+    """A folder with certificates for this run, removed when the interpreter ends."""
+    made = tempfile.TemporaryDirectory(prefix="z2-tube-", ignore_cleanup_errors=True)
+    make_certificates(Path(made.name))
+    return made
 
 
 def make_certificates(folder: Path) -> None:

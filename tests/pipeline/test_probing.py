@@ -12,6 +12,7 @@ import pytest
 from tests import site_media
 from tests.site import Site
 from tests.support import eventually
+from tests.warm import SharedYtDlp, children
 from z2d.media.ffmpeg import Ffmpeg
 from z2d.media.process import marked
 from z2d.media.ytdlp import FetchLimits, YtDlp
@@ -26,9 +27,9 @@ async def ytdlp() -> AsyncIterator[YtDlp]:
     installation = f"test-{uuid4().hex}"
     ffmpeg = Ffmpeg(site_media.ffmpeg(), installation)
     limits = FetchLimits(disk_reserve_bytes=1 << 20, socket_timeout_s=5)
-    async with YtDlp(installation=installation, ffmpeg=ffmpeg, allow_private=True, limits=limits, ahead=False) as found:
+    async with SharedYtDlp(installation=installation, ffmpeg=ffmpeg, allow_private=True, limits=limits) as found:
         yield found
-    assert marked(installation) == []
+    assert marked(installation) + children() == []
 
 
 @pytest.fixture

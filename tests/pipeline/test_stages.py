@@ -13,9 +13,10 @@ import pytest
 
 from tests.pipeline.memory import MemoryJournal, metadata
 from tests.site import Site
+from tests.warm import SharedYtDlp, children
 from z2d.media import captions, process
 from z2d.media.ffmpeg import Ffmpeg, find_ffmpeg
-from z2d.media.ytdlp import FetchLimits, YtDlp
+from z2d.media.ytdlp import FetchLimits
 from z2d.pipeline.folders import JobFolder
 from z2d.pipeline.policy import Policy
 from z2d.pipeline.runner import Completed, End, Failed, Run
@@ -41,9 +42,9 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     assert found is not None
     ffmpeg = Ffmpeg(found, INSTALLATION)
     limits = FetchLimits(disk_reserve_bytes=1 << 20)
-    async with YtDlp(installation=INSTALLATION, ffmpeg=ffmpeg, allow_private=True, limits=limits, ahead=False) as ytdlp:
+    async with SharedYtDlp(installation=INSTALLATION, ffmpeg=ffmpeg, allow_private=True, limits=limits) as ytdlp:
         yield Bench(tmp_path, Tools(ytdlp, ffmpeg, tmp_path / "library", INSTALLATION))
-    assert not process.marked(INSTALLATION)
+    assert not process.marked(INSTALLATION) + children()
 
 
 class Bench:
@@ -190,7 +191,7 @@ async def test_what_no_retry_helps(bench: Bench, site: Site, path: str, error_cl
 
 
 async def test_too_large_is_tried_once_more_in_small(bench: Bench, site: Site) -> None:
-    ytdlp = YtDlp(
+    ytdlp = SharedYtDlp(
         installation=INSTALLATION,
         ffmpeg=bench.tools.ffmpeg,
         allow_private=True,

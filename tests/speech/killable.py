@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support import ROOT
 from tests.worker.rig import working
+from z2d.media.ytdlp import YtDlp
 from z2d.pipeline.faultpoints import VARIABLE
 from z2d.speech.endpoint import Endpoint
 
@@ -26,7 +27,7 @@ async def start(
 
 async def _main(dsn: str, state_dir: Path, service_url: str, chunk_ms: int) -> None:
     engine = Endpoint(service_url, "whisper-1")
-    async with working(dsn, state_dir, speech=engine, speech_chunk_ms=chunk_ms) as (_, running):
+    async with working(dsn, state_dir, speech=engine, speech_chunk_ms=chunk_ms, ytdlp_of=YtDlp) as (_, running):
         await running
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from zlib import crc32
 
 from tests.support import ROOT, eventually, session_of
+from tests.warm import SharedYtDlp, children
 from z2d.analysis.models import LanguageModel
 from z2d.bus import Bus
 from z2d.media import process
@@ -63,6 +64,7 @@ async def working(
     llm: LanguageModel | None = None,
     speech: Engine | None = None,
     speech_chunk_ms: int = CHUNK_MS,
+    ytdlp_of: Callable[..., YtDlp] = SharedYtDlp,
 ) -> AsyncIterator[tuple[Worker, asyncio.Task[None]]]:
     """A worker at work, and its task."""
     installation = installation_of(state_dir)
@@ -74,9 +76,7 @@ async def working(
     async with (
         Database.open(dsn) as db,
         LogWriter(db, bus=bus) as log_writer,
-        YtDlp(
-            installation=installation, ffmpeg=ffmpeg, allow_private=allow_private, limits=limits, ahead=False
-        ) as ytdlp,
+        ytdlp_of(installation=installation, ffmpeg=ffmpeg, allow_private=allow_private, limits=limits) as ytdlp,
     ):
         worker = Worker(
             db,
@@ -181,7 +181,7 @@ async def killed(child: asyncio.subprocess.Process) -> None:
 
 def leftovers(state_dir: Path) -> list[int]:
     """Processes that a job of this installation has left running (what forks yt-dlp's children counts too)."""
-    return process.marked(installation_of(state_dir))
+    return process.marked(installation_of(state_dir)) + children()
 
 
 def at_work(state_dir: Path) -> list[int]:
@@ -203,7 +203,7 @@ async def _main(dsn: str, state_dir: Path, lease_s: float) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    async with working(dsn, state_dir, lease_s=lease_s) as (_, running):
+    async with working(dsn, state_dir, lease_s=lease_s, ytdlp_of=YtDlp) as (_, running):
         await running
 
 
