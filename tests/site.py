@@ -9,7 +9,7 @@
 | path | what it is |
 |---|---|
 | /file.mp4, /file.webm, /large.mp4 | plain files with Range; /file.mp4 has picture and sound, 7.8 s |
-| /slow.mp4?rate=N | /large.mp4 at N bytes per second (default 400,000), with Range |
+| /slow.mp4?rate=N | /large.mp4 at N bytes per second (default 400,000) until `hurry` is set, with Range |
 | /hls/master.m3u8 | HLS, segments of one second |
 | /page | `<video>` and `<track>`, with title and poster |
 | /ldjson | VideoObject with title, duration, three chapters, thumbnail, uploader |
@@ -88,6 +88,8 @@ class Site:
         self.feed = b""
         """What /feed-of-test answers."""
         self.port = 0
+        self.hurry = False
+        """/slow.mp4 sends the rest at once, whatever its rate was."""
         self.limited = True
         """Whether /limited answers "slow down"."""
         self._runner: web.AppRunner | None = None
@@ -155,7 +157,7 @@ class Site:
         response, body = await self._begin(request, site_media.large_mp4().read_bytes(), knows_range=True)
         for at in range(0, len(body), rate // 20 or 1):
             await self._send(request, response, body[at : at + (rate // 20 or 1)])
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0 if self.hurry else 0.05)
         return response
 
     async def slow_down(self, request: web.Request) -> web.StreamResponse:

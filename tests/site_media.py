@@ -119,11 +119,11 @@ def hls() -> Path:
 
 
 def large_mp4() -> Path:
-    """A file of some megabytes, for downloads that have to take a while."""
+    """A file of some megabytes, for downloads that have to take a while; few pictures, as each is to be decoded."""
     path = folder() / "large.mp4"
     if not path.exists():
-        noise = ("-f", "lavfi", "-i", "color=gray:s=640x360:r=25:d=20,noise=alls=90:allf=t")
-        make(*noise, "-c:v", "libx264", "-preset", "ultrafast", "-b:v", "3M", "-pix_fmt", "yuv420p", path)
+        noise = ("-f", "lavfi", "-i", "color=gray:s=640x360:r=5:d=20,noise=alls=90:allf=t")
+        make(*noise, "-c:v", "libx264", "-preset", "ultrafast", "-b:v", "2750k", "-pix_fmt", "yuv420p", path)
     return path
 
 

@@ -283,6 +283,22 @@ def test_the_child_writes_what_the_function_returns(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.json", "out.json"]
 
 
+def test_where_nobody_speaks_the_child_loads_no_numeric_library(tmp_path: Path) -> None:
+    request = AnalysisRequest(title="A rabbit wakes", description="It stretches. It walks.", input_hash="abc")
+    source, target = tmp_path / "in.json", tmp_path / "out.json"
+    source.write_text(request.model_dump_json())
+    code = (
+        "import sys; from z2d.analysis.child import main; assert main(sys.argv[1:]) == 0;"
+        " print({'numpy', 'scipy'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(source), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "set()"
+    made = Analysis.model_validate_json(target.read_bytes())
+    assert made.provenance is not None and made.provenance.tools == {}
+    assert made.model_copy(update={"provenance": None, "duration_ms": None}) == analyse_request(request)
+
+
 @pytest.mark.parametrize(
     "content", [None, "", "{}", "not json", json.dumps({"title": "x", "input_hash": "y", "extra": 1})]
 )

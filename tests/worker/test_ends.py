@@ -113,7 +113,7 @@ async def test_stop_puts_the_job_back_and_the_next_start_continues(dsn: str, des
     job = await desk.detail(job_id)
     assert (job.status, job.wait_reason, job.attempt) == (JobStatus.QUEUED, WaitReason.SHUTDOWN, 0)
     assert statuses(job)[StageName.METADATA] is StageStatus.DONE
-    asked = site.hits["/slow.mp4"]
+    asked, site.hurry = site.hits["/slow.mp4"], True
     async with working(dsn, desk.state_dir):
         job = await desk.end_of(job_id)
     assert job.status is JobStatus.COMPLETED, await desk.story(job_id)
@@ -224,6 +224,7 @@ async def test_a_worker_declared_gone_drops_its_jobs_and_goes_on_under_a_new_nam
 
         await eventually(taken_again, 15, what="the job under a new name")
         await eventually(lambda: list(worker.working_on) == [job_id], what="the job in hand")
+        site.hurry = True
         job = await desk.end_of(job_id)
     assert job.status is JobStatus.COMPLETED, await desk.story(job_id)
     assert job.attempt == 2
@@ -253,7 +254,12 @@ async def test_a_claim_whose_answer_was_lost_is_nobodys_for_long(dsn: str, desk:
 
 async def test_a_job_much_longer_than_the_lease_runs_once(dsn: str, desk: Desk, site: Site) -> None:
     async with working(dsn, desk.state_dir, lease_s=0.6):
-        job = await desk.end_of(await desk.submit(site.url("/slow.mp4?rate=500000")))
+        job_id = await desk.submit(site.url("/slow.mp4?rate=200000"))
+        await downloading(desk, job_id)
+        later = await desk.db.fetchval("SELECT now() + interval '4 s'")  # seven leases
+        await eventually(lambda: desk.db.fetchval("SELECT now() > $1", later), 40, every=0.1, what="many leases")
+        site.hurry = True
+        job = await desk.end_of(job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
 
 
@@ -266,12 +272,13 @@ async def test_cut_connections_cost_no_attempt(dsn: str, desk: Desk, site: Site,
         return {row["pid"] for row in await db.fetch(pids)} - cut
 
     async with working(dsn, desk.state_dir, lease_s=3) as (_, running):
-        job_id = await desk.submit(site.url("/slow.mp4?rate=500000"))
+        job_id = await desk.submit(site.url("/slow.mp4?rate=200000"))
         await downloading(desk, job_id)
         for _ in range(5):
             found = await eventually(others, 15, what="new connections")
             await db.fetch("SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) pid", list(found))
             cut |= found
+        site.hurry = True
         job = await desk.end_of(job_id)
         assert not running.done()
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1), await desk.story(job_id)
@@ -293,6 +300,7 @@ async def test_a_frozen_worker_loses_its_job_and_its_late_writes_count_for_nothi
 
             await eventually(taken, 20, what="the other worker")
             frozen.send_signal(signal.SIGCONT)
+            site.hurry = True
             job = await desk.end_of(job_id)
             await eventually(lambda: not at_work(desk.state_dir), 10, what="the end of the frozen worker's download")
         assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2), await desk.story(job_id)

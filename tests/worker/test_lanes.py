@@ -13,7 +13,7 @@ from z2d.store.why import why
 from z2d.wire.control import Lane, WhyCode
 from z2d.wire.jobs import JobStatus, StageName, StageStatus, WaitReason
 
-SLOW = "/slow.mp4?rate=2000000"
+SLOW = "/slow.mp4?rate=400000"
 
 
 async def lane(desk: Desk, stage: StageName) -> Lane:
@@ -112,6 +112,7 @@ async def test_a_lane_that_is_closed_sends_home_who_stands_in_line(dsn: str, des
         await in_line(desk, second)
         await queue.set_lanes(desk.db, {"download": 0})
         await parked(desk, second)
+        site.hurry = True
         assert (await desk.end_of(first)).status is JobStatus.COMPLETED, "who is inside stays"
         await desk.cancel(second)
         assert (await desk.end_of(second)).status is JobStatus.CANCELLED

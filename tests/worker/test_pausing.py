@@ -21,7 +21,7 @@ from z2d.store.why import why
 from z2d.wire.control import QueueMode, WhyCode
 from z2d.wire.jobs import JobStatus, Outcome, StageName, StageStatus, WaitReason
 
-SLOW = "/slow.mp4?rate=2000000"
+SLOW = "/slow.mp4?rate=400000"
 
 
 async def put_down(desk: Desk, job_id: int, within: float = 2) -> None:
@@ -56,6 +56,7 @@ async def test_a_paused_download_goes_on_at_its_byte_and_ends_byte_for_byte_the_
         arrived, seen = part.stat().st_size, len(site.seen)
         assert arrived > 0
 
+        site.hurry = True
         await control.resume(desk.db, job_id)
         job = await desk.end_of(job_id)
     assert (job.status, job.outcome) == (JobStatus.COMPLETED, straight.outcome), await desk.story(job_id)
@@ -112,6 +113,7 @@ async def test_a_pause_that_is_taken_back_at_once_loses_nothing(dsn: str, desk: 
         await downloading(desk, job_id)
         await control.pause(desk.db, job_id)
         await control.resume(desk.db, job_id)
+        site.hurry = True
         job = await desk.end_of(job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1), await desk.story(job_id)
 
@@ -119,7 +121,7 @@ async def test_a_pause_that_is_taken_back_at_once_loses_nothing(dsn: str, desk: 
 async def test_a_paused_queue_runs_nothing_and_goes_on_where_it_was(dsn: str, desk: Desk, site: Site) -> None:
     async with working(dsn, desk.state_dir, poll_s=30) as (worker, _):
         first = await desk.submit(site.url(SLOW))
-        second = await desk.submit(site.url("/slow.mp4?rate=1999999"))
+        second = await desk.submit(site.url("/slow.mp4?rate=399999"))
         held = await desk.submit(site.url("/audio.mp3"), hold=True)
         await downloading(desk, first)
         await downloading(desk, second)
@@ -132,6 +134,7 @@ async def test_a_paused_queue_runs_nothing_and_goes_on_where_it_was(dsn: str, de
         assert not list(worker.working_on)
         late = await desk.submit(site.url("/audio.mp3?late"))
 
+        site.hurry = True
         await queue.set_mode(desk.db, QueueMode.ACTIVE)
         for job_id in (first, second, late):
             job = await desk.end_of(job_id)
@@ -146,6 +149,7 @@ async def test_a_draining_queue_finishes_what_runs(dsn: str, desk: Desk, site: S
         await downloading(desk, first)
         second = await desk.submit(site.url("/audio.mp3"))
         await queue.set_mode(desk.db, QueueMode.DRAINING)
+        site.hurry = True
         assert (await desk.end_of(first)).outcome in {Outcome.FULL, Outcome.PARTIAL}
         assert (await desk.detail(second)).status is JobStatus.QUEUED
         assert (await why(desk.db, second)).code is WhyCode.QUEUE_DRAINING
@@ -168,7 +172,7 @@ async def test_a_queue_that_was_paused_stays_so_over_a_restart(dsn: str, desk: D
 @pytest.mark.parametrize("listen", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_slots_grow_and_shrink_while_jobs_run(dsn: str, desk: Desk, site: Site, listen: bool) -> None:
     async with working(dsn, desk.state_dir, slots=1, listen=listen, poll_s=30 if listen else 0.5) as (worker, _):
-        jobs = [await desk.submit(site.url(f"/slow.mp4?rate=200000{number}")) for number in range(5)]
+        jobs = [await desk.submit(site.url(f"/slow.mp4?rate=40000{number}")) for number in range(5)]
         await running(desk, jobs[0])
         assert (await why(desk.db, jobs[2])).sentence.endswith("all 1 are busy, 1 before it.")
         await queue.set_slots(desk.db, 3)
@@ -181,6 +185,7 @@ async def test_slots_grow_and_shrink_while_jobs_run(dsn: str, desk: Desk, site: 
 
         await eventually(told, 5, what="fewer slots")
         assert len(worker.working_on) == 3, "running jobs stay"
+        site.hurry = True
         for job_id in jobs[:3]:
             assert (await desk.end_of(job_id)).attempt == 1
         await running(desk, jobs[3])

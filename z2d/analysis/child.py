@@ -30,17 +30,18 @@ def main(argv: list[str]) -> int:
     # one job, one core: the numeric libraries would otherwise start a thread per core; read when they are imported
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    try:
-        import numpy  # noqa: F401  half a minute into the work is too late to find that out
+    from z2d.analysis.models import AnalysisRequest
 
-        from z2d.analysis.models import AnalysisRequest
-    except ModuleNotFoundError as why:
-        return _refuse(f"offline analysis needs numpy: install z2[standalone] ({why})")
     source, target = Path(argv[0]), Path(argv[1])
     try:
         request = AnalysisRequest.model_validate_json(source.read_bytes())
     except (OSError, ValidationError) as why:
         return _refuse(f"the request cannot be read: {str(why).splitlines()[0]}")
+    try:
+        if request.cues:  # a description needs no numbers, and loading them takes longer than everything else
+            import numpy  # noqa: F401  half a minute into the work is too late to find that out
+    except ModuleNotFoundError as why:
+        return _refuse(f"offline analysis needs numpy: install z2[standalone] ({why})")
     answer = _analysis(request).model_dump_json(indent=1)
     part = target.with_name(target.name + ".part")
     part.write_text(answer + "\n", encoding="utf-8")
@@ -50,11 +51,14 @@ def main(argv: list[str]) -> int:
 
 def _analysis(request: AnalysisRequest) -> Analysis:
     """The offline analysis, and on top of it that of the language model, if there is one and something was said."""
-    from z2d.analysis.offline import analyse_request
     from z2d.analysis.provenance import provenance
 
     began = time.monotonic()
-    found, origin = analyse_request(request), provenance()
+    if request.cues:
+        from z2d.analysis.offline import analyse_request
+    else:
+        from z2d.analysis.described import analyse_request
+    found, origin = analyse_request(request), provenance(of_numbers=bool(request.cues))
     if request.llm is not None and found.basis == "transcript":
         from z2d.analysis.llm.backend import analyse
 

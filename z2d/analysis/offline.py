@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from z2d.analysis import passages, segmentation, summary, topics
+from z2d.analysis.described import BACKEND, VERSION, from_description
 from z2d.analysis.models import AnalysisRequest
 from z2d.analysis.sentences import Sentence, split
 from z2d.analysis.terms import Terms
@@ -17,10 +18,6 @@ from z2d.analysis.timeline import Timeline
 from z2d.analysis.verify import Quotes
 from z2d.analysis.words import Lexicon
 from z2d.wire.library import Analysis, Chapter, Insight, Keyword, Segment
-
-BACKEND = "offline"
-VERSION = "2"
-"""Raised when the same transcript would give another result."""
 
 _CLIP_WORDS = 60
 
@@ -67,7 +64,7 @@ def analyse(
     timeline = Timeline(cues)
     sentences = split(timeline)
     if not sentences:
-        return _from_description(title, description or "", language, source_chapters, input_hash)
+        return from_description(title, description or "", language, source_chapters, input_hash)
     lexicon = Lexicon(timeline.text, language)
     words = sum(lexicon.count(sentence.text) for sentence in sentences)
     length = max([duration_ms or 0, *(cue.end_ms for cue in cues)])
@@ -221,28 +218,3 @@ def _stats(cues: list[Segment], sentences: int, words: int, length: int) -> dict
         "spoken_share": round(spoken / length, 3) if length else None,
     }
     return stats | ({"speakers": len(speakers)} if speakers else {})
-
-
-def _from_description(
-    title: str, description: str, language: str | None, source_chapters: list[Chapter], input_hash: str
-) -> Analysis:
-    """What title and description alone tell; nothing in it has a time but the source's chapters."""
-    lexicon = Lexicon(f"{title} {description}", language)
-    told = summary.description_sentences(description, lexicon)
-    terms = Terms([title, *told], lexicon, title)
-    opening = summary.clipped(told[0]) if told else ""
-    more = [summary.clipped(sentence) for sentence in told[1:4]]
-    return Analysis(
-        backend=BACKEND,
-        prompt_version=VERSION,
-        input_hash=input_hash,
-        language=None if lexicon.language == "und" else lexicon.language,
-        basis="description",
-        summary_short=f"{title.rstrip('.')}. {opening}".strip() if opening else title,
-        summary="\n\n".join(part for part in (" ".join([opening, *more]).strip() or title,) if part),
-        topics=topics.of_description(terms) if told else [],
-        chapters=source_chapters,
-        keywords=[Keyword(term=term.label, weight=weight) for term, weight in terms.best(10)],
-        stats={"words": 0},
-        warnings=["There is no transcript: this is taken from title and description alone."],
-    )

@@ -14,9 +14,13 @@ _OFFLINE_TOOLS = ("numpy",)
 _ENDPOINT_TOOLS = ("aiohttp",)
 
 
-def provenance(model: LanguageModel | None = None, use: ModelUse | None = None) -> Provenance:
-    """Of the running process. `model` and `use`: of the language model that was asked, if one was."""
-    names = (*_OFFLINE_TOOLS, *(_ENDPOINT_TOOLS if model else ()))
+def provenance(
+    model: LanguageModel | None = None, use: ModelUse | None = None, *, of_numbers: bool = True
+) -> Provenance:
+    """Of the running process. `model` and `use`: of the language model that was asked, if one was; `of_numbers`:
+    whether the numeric libraries took part.
+    """
+    names = (*(_OFFLINE_TOOLS if of_numbers else ()), *(_ENDPOINT_TOOLS if model else ()))
     return Provenance(
         z2=metadata.version("z2"),
         python=platform.python_version(),

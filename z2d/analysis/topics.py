@@ -57,12 +57,3 @@ def _topic(group: list[tuple[Term, float]], sentences: list[Sentence], gap_ms: i
         weight=group[0][1],
         spans=[(start, end) for start, end, _ in strongest],
     )
-
-
-def of_description(terms: Terms) -> list[Topic]:
-    """Topics without times, from title and description: only phrases, and words said more than once."""
-    return [
-        Topic(label=term.label, keywords=[term.label], weight=weight, spans=[])
-        for term, weight in terms.best(4)
-        if term.size > 1 or term.count > 1
-    ]
