@@ -81,14 +81,15 @@ async def test_a_look_that_is_given_up_ends_its_program_and_gives_its_place_back
 
 
 async def test_a_look_has_an_end_and_few_run_at_once(ytdlp: YtDlp, site: Site, tmp_path: Path) -> None:
-    prober = Prober(ytdlp, tmp_path / "probe", deadline_s=15, at_once=1)
+    await look(Prober(ytdlp, tmp_path / "probe"), site.url("/page"))  # from here on the program is warm
+    prober = Prober(ytdlp, tmp_path / "probe", deadline_s=3, at_once=1)
     slow = asyncio.create_task(look(prober, site.url("/feed-that-hangs")), name="slow look")
     await eventually(lambda: site.hits["/feed-that-hangs"] == 1, 20, what="the first look under way")
     with pytest.raises(TooManyRequests):
         await look(prober, site.url("/page"))
     found = await slow
     assert found.error is not None
-    assert found.error.code == "TIMEOUT"
+    assert (found.error.code, found.error.message) == ("TIMEOUT", "There was no answer within 3 s.")
     assert (await look(prober, site.url("/page"))).title == "A rabbit on a page"
     assert list((tmp_path / "probe").iterdir()) == []
 

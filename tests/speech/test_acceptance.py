@@ -93,10 +93,9 @@ async def test_killed_after_two_of_four_chunks_they_are_not_recognised_again(
     async with asyncio.timeout(120):
         assert await child.wait() == -signal.SIGKILL
     assert len(service.asked) == 2
-    child = await killable.start(dsn, desk.state_dir, service.url, CHUNK_MS, crash_at="")
-    job = await desk.end_of(job_id, within=120)
-    child.terminate()
-    await child.wait()
+    engine = choose("openai", url=service.url)
+    async with working(dsn, desk.state_dir, speech=engine, speech_chunk_ms=CHUNK_MS):
+        job = await desk.end_of(job_id, within=120)
     story = await desk.story(job_id)
     assert (job.status, job.outcome) == (JobStatus.COMPLETED, Outcome.FULL), story
     assert len(service.asked) == 4, "each chunk once"

@@ -127,7 +127,12 @@ async def test_a_lying_model_leaves_nothing_but_what_was_said(
 
 @pytest.mark.parametrize(
     "said",
-    [Said("no", 500), Said(recorded("openai_400_role.json"), 400), Said(recorded("groq_404_unknown_model.json"), 404)],
+    [
+        Said("no", 500),
+        # tests/analysis/test_llm.py has these without a worker
+        pytest.param(Said(recorded("openai_400_role.json"), 400), marks=pytest.mark.slow),
+        pytest.param(Said(recorded("groq_404_unknown_model.json"), 404), marks=pytest.mark.slow),
+    ],
 )
 async def test_without_the_model_the_offline_analysis_stands_and_the_job_is_whole(
     dsn: str, desk: Desk, site: Site, model: FakeModel, settings: LanguageModel, said: Said

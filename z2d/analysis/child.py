@@ -8,7 +8,6 @@ says in JSON lines on stdout. Exit codes: 0 done, 1 with one line on stderr that
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -60,6 +59,8 @@ def _analysis(request: AnalysisRequest) -> Analysis:
         from z2d.analysis.described import analyse_request
     found, origin = analyse_request(request), provenance(of_numbers=bool(request.cues))
     if request.llm is not None and found.basis == "transcript":
+        import asyncio  # only who waits for an answer needs it
+
         from z2d.analysis.llm.backend import analyse
 
         made = asyncio.run(analyse(request, found, _tell))

@@ -15,8 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from z2d.speech.engine import Hearing
-from z2d.speech.local import line_of
-from z2d.speech.task import Task
+from z2d.speech.task import Task, line_of
 from z2d.wire.library import Segment
 
 

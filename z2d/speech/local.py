@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections import deque
 from importlib.util import find_spec
@@ -201,8 +200,3 @@ class PocketSphinx(LocalEngine):
     def task(self, wav: Path, language: str | None) -> Task:
         """Nothing to choose."""
         return Task(engine="pocketsphinx", wav=str(wav))
-
-
-def line_of(cue: Segment) -> str:
-    """The child's line for a cue it has just recognised."""
-    return json.dumps({"start_ms": cue.start_ms, "end_ms": cue.end_ms, "text": cue.text[:1000]})
