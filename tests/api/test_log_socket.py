@@ -63,7 +63,7 @@ async def test_an_unknown_job_has_a_close_code_of_its_own(seeded: World) -> None
 
 
 async def test_live_lines_and_the_end_of_a_running_job(seeded: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_feed, "LAST_WORDS_S", 30.0)  # the last words wake it
+    monkeypatch.setattr(log_feed, "LAST_WORDS_S", 3.0)  # a busy machine is late with the last words
     await say(seeded.db, 2, 3)
     async with seeded.unix.ws_connect("/ws/jobs/2/logs") as ws:
         assert (await ws.receive_json(timeout=20))["type"] == "hello"
