@@ -8,8 +8,8 @@ READY  := $(VENV)/.ready
 TOOLS  := $(VENV)/.tools
 # what is imported is compiled then: all of it at once takes half of the set-up
 PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile -c constraints.txt
-# most tests wait for something, so twice as many at once as there are processors; each takes most of a GB of memory
-AT_ONCE ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 6 ? 2 * n : 12)))
+# most tests wait for something, so more than twice as many at once as there are processors; each takes most of a GB
+AT_ONCE ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 6 ? 2 * n + 1 : 12)))
 
 # the tests start hundreds of processes: each would compile z2 anew where Python is told to keep no bytecode
 unexport PYTHONDONTWRITEBYTECODE
