@@ -146,7 +146,7 @@ async def download() -> list[Row]:
         Row(11, "a clip of 0.8 MiB, submission to the end of the job", whole, "s", "the yt-dlp command",
             found["command"], most=0.6, note="z2 also takes the sound out, reads or makes a transcript, analyses and "
             "publishes; the next row is the video alone. MeTube was not run",
-            why="four more stages, two with a program of their own; the analysis alone loads for half a second"),
+            why="four more stages, two with a program of their own; the analysis alone loads for a third of a second"),
         Row(11, "the same clip, submission to the video on disk", found["fetched"], "s", "the yt-dlp command",
             found["command"], most=0.6, why="the look and the download are a forked child each"),
     ]  # fmt: skip
