@@ -72,7 +72,7 @@ def hint(text: str) -> Static:
 
 
 class Words(Static):
-    """Words that change. The same again cost nothing: a layout takes milliseconds, and each key that is typed asks."""
+    """Words that change. The same again costs nothing: a layout takes milliseconds, and each key that is typed asks."""
 
     def __init__(self, node_id: str | None = None, classes: str | None = None) -> None:
         super().__init__("", id=node_id, classes=classes, markup=False)
